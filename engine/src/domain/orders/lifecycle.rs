@@ -115,7 +115,10 @@ pub const NODES: [NodeSpec; 12] = [
             "All 27 fields are there and stock is held: order recorded with source channel and urgency, hold number issued",
         ),
         next_roles: &[R::Customer],
-        instruction: text("等待客户付款，超时自动释放库存", "The customer pays; otherwise the stock is released by itself"),
+        instruction: text(
+            "等待客户付款，超时自动释放库存",
+            "The customer pays; otherwise the stock is released by itself",
+        ),
         inferable: true,
         on_cancel: Release,
     },
@@ -131,7 +134,10 @@ pub const NODES: [NodeSpec; 12] = [
             "Paid: amount checked, address standardised, risk and promotion rules run; a suspension states its reason",
         ),
         next_roles: &[R::Reviewer],
-        instruction: text("审单：核对金额、地址、风控后分仓", "Review amount, address and risk, then assign the warehouse"),
+        instruction: text(
+            "审单：核对金额、地址、风控后分仓",
+            "Review amount, address and risk, then assign the warehouse",
+        ),
         inferable: false,
         on_cancel: Deallocate,
     },
@@ -147,7 +153,10 @@ pub const NODES: [NodeSpec; 12] = [
             "Warehouse and batches settled: each line has warehouse, batch and QC report; the order snapshot is sealed",
         ),
         next_roles: &[R::WavePlanner],
-        instruction: text("编入波次并下发拣货单", "Put it into a wave and send the pick list"),
+        instruction: text(
+            "编入波次并下发拣货单",
+            "Put it into a wave and send the pick list",
+        ),
         inferable: false,
         on_cancel: Deallocate,
     },
@@ -163,7 +172,10 @@ pub const NODES: [NodeSpec; 12] = [
             "Wave number written: pick list is on the chosen PDA, a picker is assigned",
         ),
         next_roles: &[R::Picker],
-        instruction: text("领取拣货单，扫第一个库位", "Take the pick list and scan the first bin"),
+        instruction: text(
+            "领取拣货单，扫第一个库位",
+            "Take the pick list and scan the first bin",
+        ),
         inferable: true,
         on_cancel: Deallocate,
     },
@@ -195,7 +207,10 @@ pub const NODES: [NodeSpec; 12] = [
             "Scanned item by item and equal to the snapshot: SKU, batch, quantity; gifts are in the box",
         ),
         next_roles: &[R::Labeler],
-        instruction: text("取运单号并打印面单", "Fetch the waybill number and print the label"),
+        instruction: text(
+            "取运单号并打印面单",
+            "Fetch the waybill number and print the label",
+        ),
         inferable: false,
         on_cancel: PutBack,
     },
@@ -211,7 +226,10 @@ pub const NODES: [NodeSpec; 12] = [
             "The waybill number is there and the label printed; someone is sticking it on",
         ),
         next_roles: &[R::Packer],
-        instruction: text("贴好面单，称重，放入指定格口", "Stick the label, weigh it, put it into its slot"),
+        instruction: text(
+            "贴好面单，称重，放入指定格口",
+            "Stick the label, weigh it, put it into its slot",
+        ),
         inferable: true,
         on_cancel: PutBack,
     },
@@ -227,7 +245,10 @@ pub const NODES: [NodeSpec; 12] = [
             "Packed means labelled and in its slot: weight within tolerance, slot code scanned",
         ),
         next_roles: &[R::Dispatcher],
-        instruction: text("运到集货道口，扫道口码和交接清单", "Bring it to the loading lane; scan lane and manifest"),
+        instruction: text(
+            "运到集货道口，扫道口码和交接清单",
+            "Bring it to the loading lane; scan lane and manifest",
+        ),
         inferable: true,
         on_cancel: PutBack,
     },
@@ -243,7 +264,10 @@ pub const NODES: [NodeSpec; 12] = [
             "The parcel is at the lane: lane code and manifest number scanned",
         ),
         next_roles: &[R::Dispatcher, R::Driver],
-        instruction: text("装车扫描，核对车牌，过门禁", "Scan it onto the vehicle, check the plate, pass the gate"),
+        instruction: text(
+            "装车扫描，核对车牌，过门禁",
+            "Scan it onto the vehicle, check the plate, pass the gate",
+        ),
         inferable: true,
         on_cancel: PutBack,
     },
@@ -275,7 +299,10 @@ pub const NODES: [NodeSpec; 12] = [
             "The carrier's first scan; a delivery window is known",
         ),
         next_roles: &[R::Carrier],
-        instruction: text("派送并取得签收凭证", "Deliver it and get the proof of receipt"),
+        instruction: text(
+            "派送并取得签收凭证",
+            "Deliver it and get the proof of receipt",
+        ),
         inferable: true,
         on_cancel: Intercept,
     },
@@ -291,7 +318,10 @@ pub const NODES: [NodeSpec; 12] = [
             "Who signed, when, and the proof (photo or signature) are on file",
         ),
         next_roles: &[R::CustomerService],
-        instruction: text("售后窗口期内，有问题开退货单", "Within the after-sales window; open a return if needed"),
+        instruction: text(
+            "售后窗口期内，有问题开退货单",
+            "Within the after-sales window; open a return if needed",
+        ),
         inferable: true,
         on_cancel: Refuse,
     },
@@ -346,7 +376,10 @@ impl Node {
 
     /// The nodes strictly between this one and a later one.
     pub fn between(self, later: Self) -> impl Iterator<Item = Self> {
-        Self::ALL.iter().copied().filter(move |node| *node > self && *node < later)
+        Self::ALL
+            .iter()
+            .copied()
+            .filter(move |node| *node > self && *node < later)
     }
 
     /// Classifies the move from this node to `target`.
@@ -369,10 +402,13 @@ impl Node {
 
     /// Every node that a parcel here may be moved to.
     pub fn allowed(self) -> impl Iterator<Item = Self> {
-        Self::ALL.iter().copied().filter(move |target| match self.edge(*target) {
-            Edge::Forward | Edge::Skip | Edge::Rework => true,
-            Edge::Late | Edge::Blocked(_) => false,
-        })
+        Self::ALL
+            .iter()
+            .copied()
+            .filter(move |target| match self.edge(*target) {
+                Edge::Forward | Edge::Skip | Edge::Rework => true,
+                Edge::Late | Edge::Blocked(_) => false,
+            })
     }
 }
 
@@ -407,7 +443,11 @@ mod tests {
 
     #[test]
     fn money_and_goods_truth_is_never_inferred() {
-        let never: Vec<u8> = NODES.iter().filter(|s| !s.inferable).map(|s| s.node.number()).collect();
+        let never: Vec<u8> = NODES
+            .iter()
+            .filter(|s| !s.inferable)
+            .map(|s| s.node.number())
+            .collect();
         assert_eq!(never, [2, 3, 6, 10]);
     }
 

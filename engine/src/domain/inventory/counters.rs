@@ -1,0 +1,123 @@
+//! The buckets of one pool as atomics: written under the engine's lock, read by
+//! any thread without it.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::domain::words::Bucket;
+
+/// Number of counters: the nine on hand, and what is in transit.
+const COUNTERS: usize = Bucket::InTransit.number() as usize;
+
+/// A movement would take more units than a bucket has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Underflow {
+    pub bucket: Bucket,
+    pub has: i64,
+    pub asked: i64,
+}
+
+/// Units per bucket. No counter ever goes below zero, whoever calls.
+///
+/// Orderings: a taker uses compare-and-swap on the one counter it takes from,
+/// so a unit cannot be taken twice whatever the ordering; no reader derives a
+/// fact from two counters at once (exact reads go through the lock), therefore
+/// relaxed is enough.
+#[derive(Debug, Default)]
+pub struct Counters {
+    units: [AtomicI64; COUNTERS],
+}
+
+impl Counters {
+    /// Units in a bucket; outside parties have no counter and answer 0.
+    #[must_use]
+    pub fn get(&self, bucket: Bucket) -> i64 {
+        self.slot(bucket)
+            .map_or(0, |slot| slot.load(Ordering::Relaxed))
+    }
+
+    /// Sum of the nine buckets on hand.
+    #[must_use]
+    pub fn on_hand(&self) -> i64 {
+        Bucket::ALL
+            .iter()
+            .filter(|bucket| bucket.is_on_hand())
+            .map(|bucket| self.get(*bucket))
+            .sum()
+    }
+
+    /// Moves units; nothing changes if the source has too few.
+    ///
+    /// # Errors
+    /// [`Underflow`] with what the source bucket has.
+    pub fn shift(&self, from: Bucket, to: Bucket, quantity: i64) -> Result<(), Underflow> {
+        debug_assert!(quantity > 0, "a movement moves at least one unit");
+        if let Some(slot) = self.slot(from) {
+            slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |has| {
+                (has >= quantity).then(|| has - quantity)
+            })
+            .map_err(|has| Underflow {
+                bucket: from,
+                has,
+                asked: quantity,
+            })?;
+        }
+        if let Some(slot) = self.slot(to) {
+            slot.fetch_add(quantity, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn slot(&self, bucket: Bucket) -> Option<&AtomicI64> {
+        self.units.get(usize::from(bucket.number()) - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixty_four_threads_take_one_unit_once() {
+        let counters = Counters::default();
+        for _ in 0..200 {
+            counters
+                .shift(Bucket::Supplier, Bucket::Available, 1)
+                .expect("suppliers have no end");
+            let won: usize = std::thread::scope(|scope| {
+                let takers: Vec<_> = (0..64)
+                    .map(|_| {
+                        scope.spawn(|| counters.shift(Bucket::Available, Bucket::Held, 1).is_ok())
+                    })
+                    .collect();
+                takers
+                    .into_iter()
+                    .map(|taker| usize::from(taker.join().expect("no panic")))
+                    .sum()
+            });
+            assert_eq!(won, 1);
+            counters
+                .shift(Bucket::Held, Bucket::Customer, 1)
+                .expect("the winner's unit");
+            assert_eq!(counters.on_hand(), 0);
+        }
+    }
+
+    #[test]
+    fn a_refused_movement_changes_nothing() {
+        let counters = Counters::default();
+        counters
+            .shift(Bucket::Supplier, Bucket::Available, 3)
+            .expect("received");
+        let refused = counters.shift(Bucket::Available, Bucket::Held, 4);
+        assert_eq!(
+            refused,
+            Err(Underflow {
+                bucket: Bucket::Available,
+                has: 3,
+                asked: 4
+            })
+        );
+        assert_eq!(counters.get(Bucket::Available), 3);
+        assert_eq!(counters.get(Bucket::Held), 0);
+    }
+}

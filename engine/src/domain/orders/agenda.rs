@@ -1,0 +1,111 @@
+//! The agenda: what each role does now, most urgent first, without a scan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::OrderId;
+use super::lifecycle::Role;
+use crate::domain::names::NameId;
+use crate::domain::time::Millis;
+use crate::domain::words::Urgency;
+
+/// One parcel in a queue: urgency first, then who is due first, then age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Task {
+    /// 0 is most urgent.
+    urgency_rank: u8,
+    pub due_at: Millis,
+    pub order: OrderId,
+    pub parcel: u16,
+}
+
+impl Task {
+    /// A task without a due time goes behind those that have one.
+    #[must_use]
+    pub fn new(urgency: Urgency, due_at: Millis, order: OrderId, parcel: u16) -> Self {
+        let due_at = if due_at == 0 { Millis::MAX } else { due_at };
+        Self {
+            urgency_rank: Urgency::Critical.number() - urgency.number(),
+            due_at,
+            order,
+            parcel,
+        }
+    }
+}
+
+/// Queues by role and warehouse.
+#[derive(Debug, Default)]
+pub struct Agenda {
+    queues: BTreeMap<(u8, NameId), BTreeSet<Task>>,
+}
+
+impl Agenda {
+    pub(crate) fn add(&mut self, roles: &[Role], warehouse: NameId, task: Task) {
+        for role in roles {
+            self.queues
+                .entry((role.number(), warehouse))
+                .or_default()
+                .insert(task);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, roles: &[Role], warehouse: NameId, task: Task) {
+        for role in roles {
+            let found = self
+                .queues
+                .get_mut(&(role.number(), warehouse))
+                .is_some_and(|queue| queue.remove(&task));
+            debug_assert!(found, "{task:?} of {role} was not on the agenda");
+        }
+    }
+
+    /// Number of tasks of a role; `warehouse` 0 counts all.
+    #[must_use]
+    pub fn count(&self, role: Role, warehouse: NameId) -> usize {
+        self.queues_of(role, warehouse)
+            .map(|(_, queue)| queue.len())
+            .sum()
+    }
+
+    /// Tasks of a role after a given one, most urgent first, over all its
+    /// warehouses or one. Costs as many steps as it gives tasks.
+    #[must_use]
+    pub fn tasks(
+        &self,
+        role: Role,
+        warehouse: NameId,
+        after: Option<Task>,
+        limit: usize,
+    ) -> Vec<Task> {
+        use std::ops::Bound;
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut heads: Vec<_> = self
+            .queues_of(role, warehouse)
+            .map(|(_, queue)| queue.range((from, Bound::Unbounded)).peekable())
+            .collect();
+        let mut tasks = Vec::with_capacity(limit.min(64));
+        while tasks.len() < limit {
+            let best = heads
+                .iter_mut()
+                .filter_map(|head| head.peek().copied().map(|task| (*task, head)))
+                .min_by_key(|(task, _)| *task);
+            let Some((task, head)) = best else { break };
+            head.next();
+            tasks.push(task);
+        }
+        tasks
+    }
+
+    fn queues_of(
+        &self,
+        role: Role,
+        warehouse: NameId,
+    ) -> impl Iterator<Item = (&(u8, NameId), &BTreeSet<Task>)> {
+        let (low, high) = if warehouse == 0 {
+            (0, NameId::MAX)
+        } else {
+            (warehouse, warehouse)
+        };
+        self.queues
+            .range((role.number(), low)..=(role.number(), high))
+    }
+}
