@@ -16,24 +16,29 @@ from hypothesis import strategies as st
 
 from holdfast.channels import CORE_FIELDS, ChannelError, map_reply
 
+_WORDS = ("null", "0", "-1", "13900001111", "1e400", "2024-11-11 00:00:00", "{", "[1")
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=20)
-    | st.sampled_from(["null", "0", "-1", "13900001111", "1e400", "2024-11-11 00:00:00", "{", "[1"])
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=20)
+    | st.sampled_from(_WORDS)
     | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=8,
-)  # fmt: skip
+)
 _ORDERS = {"douyin": douyin(), "youzan": youzan(), "taobao": taobao()}
 
 
 def _paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    keys = (
-        value.keys()
-        if isinstance(value, dict)
-        else range(len(value))
-        if isinstance(value, list)
-        else ()
-    )
+    """Every place in a value, outer ones first."""
+    keys: Any = ()
+    if isinstance(value, dict):
+        keys = value.keys()
+    elif isinstance(value, list):
+        keys = range(len(value))
     return [path for key in keys for path in [(*at, key), *_paths(value[key], (*at, key))]]
 
 

@@ -65,7 +65,7 @@ def test_douyin_statuses(changes: dict[str, Any], status: str, raw: str) -> None
         ({"status": "TRADE_CLOSED", "refund_state": 12}, {}, "CLOSED_REFUNDED"),
     ],
 )
-def test_youzan_statuses(order_info: dict, beside: dict, status: str) -> None:
+def test_youzan_statuses(order_info: dict[str, Any], beside: dict[str, Any], status: str) -> None:
     order = one("youzan", youzan(order_info=order_info) | beside)
     assert order.status == status
     assert order.problems == ()
@@ -178,7 +178,7 @@ def test_gifts_do_not_keep_an_order_from_being_refunded() -> None:
         (2, [{"refund_state": 1}], "PARTLY_REFUNDED"),
     ],
 )
-def test_youzan_refunds(state: Any, tickets: list, refund: str) -> None:
+def test_youzan_refunds(state: Any, tickets: list[Any], refund: str) -> None:
     order = one("youzan", youzan(order_info={"refund_state": state}) | {"refund_order": tickets})
     assert order.refund_status == refund
 

@@ -9,6 +9,7 @@ import pytest
 
 from channel_payloads import douyin, douyin_page, one, taobao, taobao_page, youzan, youzan_page
 from holdfast.channels import CORE_FIELDS
+from holdfast.channels.adapter import Adapter
 from holdfast.channels.mapping import ADAPTERS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -20,7 +21,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS.values(), ids=lambda a: a.channel.value)
-def test_each_table_declares_the_27_fields_in_canonical_order(adapter) -> None:
+def test_each_table_declares_the_27_fields_in_canonical_order(adapter: Adapter) -> None:
     assert tuple(adapter.fields) == CORE_FIELDS
     assert len(CORE_FIELDS) == 27
 

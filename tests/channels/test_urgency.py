@@ -48,7 +48,8 @@ def test_rules(channel: str, reply: Any, level: str, rule: str) -> None:
 @pytest.mark.parametrize(
     ("note", "haste"),
     [("急！！", True), ("加急谢谢", True), ("今天能发吗", True), ("请尽快", True), ("急用", True),
-     ("不急", False), ("不着急的", False), ("不是很急", False), ("别急", False), ("急救包一个", False),
+     ("不急", False), ("不着急的", False), ("不是很急", False), ("别急", False),
+     ("急救包一个", False),
      ("不要红色，急", True), ("祝生意兴隆", False), ("", False)],
 )  # fmt: skip
 def test_haste_in_notes(note: str, haste: bool) -> None:

@@ -10,7 +10,6 @@ import pytest
 from channel_payloads import (
     douyin,
     douyin_line,
-    map_reply,
     one,
     only_problem,
     taobao,
@@ -18,6 +17,7 @@ from channel_payloads import (
     youzan,
     youzan_line,
 )  # fmt: skip
+from holdfast.channels import map_reply
 
 
 def _as_text(value: Any) -> Any:
