@@ -1,7 +1,19 @@
 //! Holdfast's core: it holds stock, moves parcels through twelve nodes, and
 //! forgets nothing it has acknowledged.
 //!
+//! A tour, from the inside out:
+//!
 //! - [`domain`] decides. Pure: time is an argument, the same commands at the
 //!   same times give the same records, byte for byte.
+//! - [`journal`] keeps records; [`vault`] keeps the sealed order documents.
+//! - [`wire`] turns the public messages into commands and outcomes into replies.
+//! - [`engine`] runs it all: one lock, one journal thread, one ticker.
+//! - [`views`] draws the lifecycle; [`clock`] keeps time from jumping.
 
+pub mod clock;
 pub mod domain;
+pub mod engine;
+pub mod journal;
+pub mod vault;
+pub mod views;
+pub mod wire;

@@ -23,8 +23,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         .out_dir(&out)
         // Maps keep one order, so that equal messages have equal bytes.
         .btree_map(["."])
-        // `cargo fmt` must leave generated code alone and still pass.
-        .format(false)
         .compile_fds(descriptors)?;
     Ok(())
 }

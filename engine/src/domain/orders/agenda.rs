@@ -30,6 +30,23 @@ impl Task {
             parcel,
         }
     }
+
+    /// The task's place in its queue, for a page token.
+    #[must_use]
+    pub fn position(&self) -> [u64; 4] {
+        [self.urgency_rank.into(), self.due_at.unsigned_abs(), self.order.into(), self.parcel.into()]
+    }
+
+    /// The task at a place; `None` if the numbers are out of range.
+    #[must_use]
+    pub fn from_position([rank, due_at, order, parcel]: [u64; 4]) -> Option<Self> {
+        Some(Self {
+            urgency_rank: u8::try_from(rank).ok()?,
+            due_at: Millis::try_from(due_at).ok()?,
+            order: OrderId::try_from(order).ok()?,
+            parcel: u16::try_from(parcel).ok()?,
+        })
+    }
 }
 
 /// Queues by role and warehouse.

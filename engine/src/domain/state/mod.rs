@@ -34,7 +34,7 @@ use super::refusal::{Refusal, RefusalCode};
 use super::time::Millis;
 
 pub use audit::Finding;
-pub use merchant::Merchant;
+pub use merchant::{Merchant, Totals};
 pub use ticking::Advance;
 use tx::Tx;
 

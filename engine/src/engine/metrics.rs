@@ -1,0 +1,51 @@
+//! What the engine counts, read without stopping it.
+
+use serde::Serialize;
+
+use super::Shared;
+use crate::journal::WriterMetrics;
+
+/// A snapshot for exporters. Times are microseconds unless named otherwise.
+#[derive(Debug, Clone, Serialize)]
+pub struct Metrics {
+    pub state_seq: u64,
+    pub durable_seq: u64,
+    pub merchants: usize,
+    pub live_holds: i64,
+    pub open_orders: i64,
+    pub open_parcels: i64,
+    pub overdue_parcels: i64,
+    /// Deadlines that have passed and are not written yet; counted up to 10,000.
+    pub due_backlog: usize,
+    pub clock_steps: u64,
+    pub clock_step_ms: i64,
+    pub deadlines_frozen: bool,
+    pub incidents: u64,
+    pub recovered_records: u64,
+    pub torn_tail_bytes: u64,
+    pub journal: WriterMetrics,
+}
+
+pub(super) fn collect(shared: &Shared) -> Metrics {
+    let now = shared.clock.now();
+    let (clock_steps, clock_step_ms) = shared.clock.steps();
+    let state = shared.core.lock();
+    let sum = |of: fn(&crate::domain::state::Totals) -> i64| state.merchants().iter().map(|merchant| of(&merchant.totals)).sum();
+    Metrics {
+        state_seq: state.seq(),
+        durable_seq: shared.writer.durable_seq(),
+        merchants: state.merchants().len(),
+        live_holds: sum(|totals| totals.live_holds),
+        open_orders: sum(|totals| totals.open_orders),
+        open_parcels: sum(|totals| totals.open_parcels),
+        overdue_parcels: sum(|totals| totals.overdue_parcels),
+        due_backlog: state.merchants().iter().map(|merchant| merchant.due.passed(now, 10_000)).sum(),
+        clock_steps,
+        clock_step_ms,
+        deadlines_frozen: state.frozen_at().is_some(),
+        incidents: shared.incidents.load(std::sync::atomic::Ordering::Relaxed),
+        recovered_records: shared.recovery.records,
+        torn_tail_bytes: shared.recovery.torn_bytes,
+        journal: shared.writer.metrics(),
+    }
+}

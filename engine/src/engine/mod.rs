@@ -1,0 +1,675 @@
+//! The running engine: the state behind one lock, the journal thread, the ticker.
+//!
+//! A call is decoded outside the lock, decided inside it, and answered when the
+//! journal has made durable what the answer depends on: refusals and reads too,
+//! since a crash could otherwise contradict them. Nobody waits while holding
+//! the lock.
+
+mod metrics;
+mod settings;
+mod ticker;
+mod watch;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+use crate::clock::{Clock, ManualClock, SystemClock};
+use crate::domain::command::{Command, IssueToken, Principal, RequestKey, Submission};
+use crate::domain::event::Record;
+use crate::domain::inventory::board::Board;
+use crate::domain::orders::lifecycle::Role;
+use crate::domain::outcome::Answer;
+use crate::domain::refusal::{Refusal, RefusalCode};
+use crate::domain::state::{Decision, State};
+use crate::journal::{CommitError, Durability, FileJournal, FileOptions, FolderLock, Journal, MemoryJournal, Reader, Recovery, Writer};
+use crate::vault::Vault;
+use crate::views::Locale;
+use crate::wire::decode::{self, Decoded, Request};
+use crate::wire::methods::{self, Kind, MethodSpec};
+use crate::wire::queries::{self, EngineFacts};
+use crate::wire::reply::{self, Receipt};
+use crate::wire::status;
+
+pub use metrics::Metrics;
+pub use settings::{ClockChoice, DurabilityChoice, Settings};
+pub use watch::Watch;
+
+use ticker::Ticker;
+
+/// A call from any front. Everything about it except the socket is here.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// "/holdfast.v1.OrderService/PlaceOrder".
+    pub method: &'a str,
+    pub request: &'a [u8],
+    /// The secret of the credential.
+    pub token: Option<&'a str>,
+    /// Time that is left to the caller.
+    pub deadline: Option<Duration>,
+    /// As in an accept-language header.
+    pub locale: &'a str,
+}
+
+/// The answer to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// gRPC status code; 0 is OK.
+    pub code: u32,
+    /// The response message, or a google.rpc.Status.
+    pub payload: Vec<u8>,
+}
+
+impl Reply {
+    fn ok(payload: Vec<u8>) -> Self {
+        Self { code: 0, payload }
+    }
+
+    fn refused(refusal: &Refusal, locale: Locale) -> Self {
+        Self { code: u32::from(refusal.spec().class as u8), payload: status::status(refusal, locale) }
+    }
+}
+
+/// Receives the reply of [`Engine::submit`].
+pub type Done = Box<dyn FnOnce(Reply) + Send>;
+
+/// Whether the engine takes calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    Serving = 0,
+    Draining = 1,
+    Failed = 2,
+}
+
+/// Why an engine could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Journal(#[from] crate::journal::JournalError),
+    #[error(transparent)]
+    Vault(#[from] crate::vault::VaultError),
+    #[error("{0}. The journal and this version of the engine do not agree; restore a backup or use the version that wrote it")]
+    Inconsistent(#[from] crate::domain::state::Inconsistent),
+    #[error("record {seq} of the journal cannot be read: {detail}")]
+    Record { seq: u64, detail: String },
+    #[error("the setting {setting} is wrong: {detail}")]
+    Setting { setting: &'static str, detail: String },
+}
+
+/// Everything that outlives one call.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    core: Mutex<State>,
+    writer: Writer,
+    reader: Arc<dyn Reader>,
+    vault: Arc<Vault>,
+    clock: Clock,
+    board: Board,
+    phase: AtomicU8,
+    settings: Settings,
+    durability: Durability,
+    recovery: Recovery,
+    incidents: AtomicU64,
+    /// Dropped last: another engine may open the folder only after everything.
+    _lock: Option<FolderLock>,
+}
+
+/// An open engine. Several may live in one process, each with its own folder.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    ticker: Option<Ticker>,
+}
+
+/// What a call waits for, and how it then answers.
+enum Step {
+    Ready(Reply),
+    After { seq: u64, finish: Box<dyn FnOnce(&Shared) -> Reply + Send> },
+}
+
+impl Engine {
+    /// Opens an engine: takes the folder's lock, replays the journal, credits
+    /// the outage, starts the journal thread and the ticker.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the folder is in use, the journal is damaged or newer
+    /// than this engine, or a setting is wrong. Nothing is changed then.
+    pub fn open(settings: Settings) -> Result<Self, OpenError> {
+        let clock = match settings.clock {
+            ClockChoice::System => Clock::System(SystemClock::default()),
+            ClockChoice::ManualMs(now_ms) => Clock::Manual(ManualClock::new(now_ms)),
+        };
+        Self::open_with_clock(settings, clock)
+    }
+
+    /// The same with a clock of the caller's.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn open_with_clock(settings: Settings, clock: Clock) -> Result<Self, OpenError> {
+        let stores = Stores::open(&settings)?;
+        let board = Board::default();
+        let mut state = State::new(board.clone());
+        replay(&mut state, stores.reader.as_ref(), stores.recovery.last_seq)?;
+        let vault = Arc::new(stores.vault);
+        let durability = stores.journal.durability();
+        let flush = Arc::clone(&vault);
+        let writer = Writer::start(stores.journal, Box::new(move || flush.sync()));
+        let started = state.start(clock.now(), env!("CARGO_PKG_VERSION"));
+        writer.append(&started.encode_to_vec());
+        let shared = Arc::new(Shared {
+            core: Mutex::new(state),
+            writer,
+            reader: stores.reader,
+            vault,
+            clock,
+            board,
+            phase: AtomicU8::new(Phase::Serving as u8),
+            settings,
+            durability,
+            recovery: stores.recovery,
+            incidents: AtomicU64::new(0),
+            _lock: stores.lock,
+        });
+        shared.issue_bootstrap_token()?;
+        let ticker = Some(Ticker::start(&shared));
+        Ok(Self { shared, ticker })
+    }
+
+    /// Answers a call; blocks until what it depends on is durable.
+    #[must_use]
+    pub fn call(&self, call: Call<'_>) -> Reply {
+        let locale = Locale::from_accept_language(call.locale);
+        let deadline = self.shared.deadline_of(&call);
+        match self.shared.begin(&call, locale) {
+            Step::Ready(reply) => reply,
+            Step::After { seq, finish } => match self.shared.writer.wait(seq, deadline) {
+                Ok(()) => finish(&self.shared),
+                Err(error) => self.shared.unfinished(&error, locale),
+            },
+        }
+    }
+
+    /// Answers a call through `done`: at once if nothing is to be waited for,
+    /// else from the journal thread.
+    pub fn submit(&self, call: Call<'_>, done: Done) {
+        let locale = Locale::from_accept_language(call.locale);
+        match self.shared.begin(&call, locale) {
+            Step::Ready(reply) => done(reply),
+            Step::After { seq, finish } => {
+                let shared = Arc::clone(&self.shared);
+                self.shared.writer.when_durable(
+                    seq,
+                    Box::new(move |result| {
+                        done(match result {
+                            Ok(()) => finish(&shared),
+                            Err(error) => shared.unfinished(&error, locale),
+                        });
+                    }),
+                );
+            }
+        }
+    }
+
+    /// Runs `hook` once after each commit group and its completions.
+    pub fn on_group(&self, hook: Box<dyn Fn() + Send + Sync>) {
+        self.shared.writer.on_group(hook);
+    }
+
+    /// Opens a stream of events.
+    ///
+    /// # Errors
+    /// The refusal as a reply.
+    pub fn watch(&self, call: Call<'_>) -> Result<Watch, Reply> {
+        let locale = Locale::from_accept_language(call.locale);
+        let request = self.shared.admit(&call).map_err(|refusal| Reply::refused(&refusal, locale))?;
+        match request {
+            (Request::Watch(query), merchant, _) => Ok(Watch::open(Arc::clone(&self.shared), merchant, query, locale)),
+            _ => Err(Reply::refused(&Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method), locale)),
+        }
+    }
+
+    /// The raw counters of a merchant's pools, for any thread, without the lock.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.shared.board
+    }
+
+    #[must_use]
+    pub fn manual_clock(&self) -> Option<Arc<ManualClock>> {
+        match &self.shared.clock {
+            Clock::Manual(clock) => Some(Arc::clone(clock)),
+            Clock::System(_) => None,
+        }
+    }
+
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        metrics::collect(&self.shared)
+    }
+
+    #[must_use]
+    pub fn durable_seq(&self) -> u64 {
+        self.shared.writer.durable_seq()
+    }
+
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.shared.phase()
+    }
+
+    /// What recovery found at the start.
+    #[must_use]
+    pub fn recovery(&self) -> &Recovery {
+        &self.shared.recovery
+    }
+
+    /// Takes nothing new from here on; what is under way is finished.
+    pub fn drain(&self) {
+        self.shared.phase.store(Phase::Draining as u8, Ordering::Relaxed);
+    }
+
+    /// Drains, makes everything durable and stops the threads.
+    ///
+    /// # Errors
+    /// [`CommitError`] if the last group could not be made durable.
+    pub fn close(&mut self) -> Result<(), CommitError> {
+        self.drain();
+        if let Some(ticker) = self.ticker.take() {
+            ticker.stop();
+        }
+        self.shared.writer.flush_and_close()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // The last group is durable or its callers were told otherwise.
+        let _ = self.close();
+    }
+}
+
+impl Shared {
+    fn phase(&self) -> Phase {
+        if self.writer.poisoned() {
+            return Phase::Failed;
+        }
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Serving,
+            _ => Phase::Draining,
+        }
+    }
+
+    fn deadline_of(&self, call: &Call<'_>) -> Option<Instant> {
+        let left = call.deadline.unwrap_or(Duration::from_millis(self.settings.default_deadline_ms));
+        Instant::now().checked_add(left)
+    }
+
+    /// Everything up to the point where only the journal is waited for.
+    fn begin(&self, call: &Call<'_>, locale: Locale) -> Step {
+        if call.deadline.is_some_and(|left| left.is_zero()) {
+            let late = Refusal::new(RefusalCode::DeadlineExceeded).fact("when", "before the call was looked at; nothing was done");
+            return Step::Ready(Reply::refused(&late, locale));
+        }
+        let (request, merchant, method) = match self.admit(call) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
+        };
+        match request {
+            Request::Command(decoded) => self.one(*decoded, &merchant, locale, method.kind == Kind::BidiStream),
+            Request::Batch(items) => self.batch(items, &merchant, locale),
+            Request::Query(query) => self.query(&query, &merchant, locale),
+            Request::Watch(_) => Step::Ready(Reply::refused(&Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method), locale)),
+        }
+    }
+
+    /// Phase, identity, authorization, limits, form.
+    fn admit(&self, call: &Call<'_>) -> Result<(Request, String, &'static MethodSpec), Refusal> {
+        let method = methods::find(call.method).ok_or_else(|| Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method))?;
+        let (merchant, principal) = self.identify(call.token)?;
+        methods::authorize(method, principal.role)?;
+        if method.mutation {
+            self.check_open()?;
+        }
+        Ok((decode::decode(method, call.request, &principal)?, merchant, method))
+    }
+
+    fn check_open(&self) -> Result<(), Refusal> {
+        match self.phase() {
+            Phase::Draining => return Err(Refusal::new(RefusalCode::Draining)),
+            Phase::Failed => return Err(Refusal::new(RefusalCode::CommitUnknown).fact("detail", "the journal failed; the engine must be started again")),
+            Phase::Serving => {}
+        }
+        match self.writer.overloaded() {
+            None => Ok(()),
+            Some((count, limit)) => {
+                Err(Refusal::new(RefusalCode::Overloaded).fact("what", "the journal's queue").fact("count", count).fact("limit", limit).fact("retry_ms", 50))
+            }
+        }
+    }
+
+    /// Merchant and principal of a credential.
+    fn identify(&self, token: Option<&str>) -> Result<(String, Principal), Refusal> {
+        let unknown = |detail: &str| Refusal::new(RefusalCode::Unauthenticated).fact("detail", detail);
+        let Some(secret) = token else {
+            if !self.settings.embedded {
+                return Err(unknown("the call carries none"));
+            }
+            let principal = Principal { actor: "embedded".into(), role: Role::Admin, device: String::new() };
+            return Ok((self.settings.merchant.clone(), principal));
+        };
+        let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
+        let now = self.clock.now();
+        let state = self.core.lock();
+        let token = state.token(&hash).ok_or_else(|| unknown("it is not known or was revoked"))?;
+        if token.expires_at != 0 && now >= token.expires_at {
+            return Err(unknown("it has expired"));
+        }
+        let merchant = state.merchants()[token.merchant as usize].name.to_string();
+        Ok((merchant, Principal { actor: token.actor.to_string(), role: token.role, device: token.device.to_string() }))
+    }
+
+    fn issue_bootstrap_token(&self) -> Result<(), OpenError> {
+        let Some(hex) = &self.settings.bootstrap_token_sha256 else { return Ok(()) };
+        let wrong = || OpenError::Setting { setting: "bootstrap_token_sha256", detail: "expected 64 hex digits".into() };
+        let token_sha256 = unhex(hex).ok_or_else(wrong)?;
+        if self.core.lock().token(&token_sha256).is_some() {
+            return Ok(());
+        }
+        let issue = IssueToken { token_sha256, actor: "operator".into(), role: Role::Admin, device: String::new(), expires_at: None, merchant: String::new() };
+        let submission = Submission {
+            merchant: self.settings.merchant.clone(),
+            principal: Principal { actor: "operator".into(), role: Role::Admin, device: String::new() },
+            key: RequestKey { key: decode::request_key(&self.settings.merchant, "operator", "bootstrap", hex), fingerprint: 1 },
+            command: Command::IssueToken(issue),
+        };
+        let mut state = self.core.lock();
+        let now = self.clock.now();
+        if let Decision::New(record) = state.submit(&submission, now) {
+            self.writer.append(&record.encode_to_vec());
+        }
+        Ok(())
+    }
+
+    /// Decides one command and says what its reply waits for. `in_stream` wraps
+    /// it as an item of a stream, refusals included.
+    fn one(&self, mut decoded: Decoded, merchant: &str, locale: Locale, in_stream: bool) -> Step {
+        if let Err(refusal) = self.seal(&mut decoded, merchant) {
+            return Step::Ready(self.refuse_item(&refusal, locale, in_stream));
+        }
+        let submission = decoded.submission(merchant);
+        let mut state = self.core.lock();
+        let now = self.clock.now();
+        match state.submit(&submission, now) {
+            Decision::New(record) => {
+                let seq = self.writer.append(&record.encode_to_vec());
+                debug_assert_eq!(seq, state.seq(), "the journal and the state count alike");
+                let reply = self.dress(&state, &decoded, merchant, &record, Receipt { seq, durability: self.durability, replayed: false, decided_at: record.at }, locale, in_stream);
+                self.after_commit(&decoded.command);
+                Step::After { seq, finish: Box::new(move |_| reply) }
+            }
+            Decision::Repeat(seq) => {
+                let merchant = merchant.to_owned();
+                let finish = move |shared: &Shared| shared.repeat(&decoded, &merchant, seq, locale, in_stream);
+                Step::After { seq, finish: Box::new(finish) }
+            }
+            Decision::Fresh(refusal) => Step::Ready(self.refuse_item(&refusal, locale, in_stream)),
+        }
+    }
+
+    fn refuse_item(&self, refusal: &Refusal, locale: Locale, in_stream: bool) -> Reply {
+        if in_stream { Reply::ok(reply::stream_item(reply::refused_outcome(refusal, None, locale))) } else { Reply::refused(refusal, locale) }
+    }
+
+    /// Seals an order's document and leaves only its reference in the command.
+    fn seal(&self, decoded: &mut Decoded, merchant: &str) -> Result<(), Refusal> {
+        let document = std::mem::take(&mut decoded.document);
+        if let Command::PlaceOrder(place) = &mut decoded.command
+            && !document.is_empty()
+        {
+            let reference = self.vault.seal(merchant, &document).map_err(|error| self.incident(&error.to_string()))?;
+            place.document = reference.as_bytes().to_vec();
+        }
+        Ok(())
+    }
+
+    /// An internal error: its text stays here, the caller gets a number.
+    fn incident(&self, detail: &str) -> Refusal {
+        let number = self.incidents.fetch_add(1, Ordering::Relaxed) + 1;
+        eprintln!(r#"{{"level":"error","event":"incident","incident":{number},"detail":{detail:?}}}"#);
+        Refusal::new(RefusalCode::Internal).fact("incident", number)
+    }
+
+    fn after_commit(&self, command: &Command) {
+        if let Command::ReconcileClock(_) = command {
+            self.clock.reconcile();
+        }
+    }
+
+    /// The reply of a decided record.
+    #[expect(clippy::too_many_arguments, reason = "one place where all parts of an answer meet")]
+    fn dress(&self, state: &State, decoded: &Decoded, merchant: &str, record: &Record, receipt: Receipt, locale: Locale, in_stream: bool) -> Reply {
+        let names = state.merchant(merchant).expect("a decided command has opened its merchant");
+        let answer = record.outcome.as_ref().and_then(|outcome| outcome.answer.as_ref()).expect("a command's record has an outcome");
+        match (answer, in_stream) {
+            (Answer::Done(done), false) => Reply::ok(reply::encode(decoded, done, names, receipt, locale)),
+            (Answer::Done(done), true) => Reply::ok(reply::stream_item(reply::done_outcome(decoded, done, names, receipt, locale))),
+            (Answer::Refused(refusal), false) => Reply::refused(refusal, locale),
+            (Answer::Refused(refusal), true) => Reply::ok(reply::stream_item(reply::refused_outcome(refusal, Some(receipt), locale))),
+        }
+    }
+
+    /// The stored first answer of a repeated request.
+    fn repeat(&self, decoded: &Decoded, merchant: &str, seq: u64, locale: Locale, in_stream: bool) -> Reply {
+        match self.stored(seq) {
+            Ok(record) => {
+                let receipt = Receipt { seq, durability: self.durability, replayed: true, decided_at: record.at };
+                self.dress(&self.core.lock(), decoded, merchant, &record, receipt, locale, in_stream)
+            }
+            Err(refusal) => self.refuse_item(&refusal, locale, in_stream),
+        }
+    }
+
+    fn stored(&self, seq: u64) -> Result<Record, Refusal> {
+        let bytes = self.reader.read(seq).map_err(|error| self.incident(&error.to_string()))?;
+        Record::decode(bytes.as_slice()).map_err(|error| self.incident(&error.to_string()))
+    }
+
+    /// Decides a batch in order; the reply waits for the last of it.
+    fn batch(&self, items: Vec<Result<Decoded, Refusal>>, merchant: &str, locale: Locale) -> Step {
+        let mut outcomes: Vec<Item> = Vec::with_capacity(items.len());
+        let mut sealed: Vec<Result<Decoded, Refusal>> = items;
+        for item in &mut sealed {
+            if let Ok(decoded) = item
+                && let Err(refusal) = self.seal(decoded, merchant)
+            {
+                *item = Err(refusal);
+            }
+        }
+        let mut state = self.core.lock();
+        let now = self.clock.now();
+        let mut last = 0;
+        for item in sealed {
+            let decoded = match item {
+                Ok(decoded) => decoded,
+                Err(refusal) => {
+                    outcomes.push(Item::Ready(reply::refused_outcome(&refusal, None, locale)));
+                    continue;
+                }
+            };
+            match state.submit(&decoded.submission(merchant), now) {
+                Decision::New(record) => {
+                    last = self.writer.append(&record.encode_to_vec());
+                    let receipt = Receipt { seq: last, durability: self.durability, replayed: false, decided_at: record.at };
+                    let names = state.merchant(merchant).expect("a decided command has opened its merchant");
+                    outcomes.push(Item::Ready(match record.outcome.as_ref().and_then(|outcome| outcome.answer.as_ref()).expect("a command has an outcome") {
+                        Answer::Done(done) => reply::done_outcome(&decoded, done, names, receipt, locale),
+                        Answer::Refused(refusal) => reply::refused_outcome(refusal, Some(receipt), locale),
+                    }));
+                }
+                Decision::Repeat(seq) => {
+                    last = last.max(seq);
+                    outcomes.push(Item::Stored { decoded: Box::new(decoded), seq });
+                }
+                Decision::Fresh(refusal) => outcomes.push(Item::Ready(reply::refused_outcome(&refusal, None, locale))),
+            }
+        }
+        let merchant = merchant.to_owned();
+        let finish = move |shared: &Shared| {
+            let outcomes = outcomes.into_iter().map(|item| match item {
+                Item::Ready(outcome) => outcome,
+                Item::Stored { decoded, seq } => shared.stored_outcome(&decoded, &merchant, seq, locale),
+            });
+            Reply::ok(reply::batch(outcomes.collect()))
+        };
+        Step::After { seq: last, finish: Box::new(finish) }
+    }
+
+    fn stored_outcome(&self, decoded: &Decoded, merchant: &str, seq: u64, locale: Locale) -> crate::wire::pb::CommandOutcome {
+        let record = match self.stored(seq) {
+            Ok(record) => record,
+            Err(refusal) => return reply::refused_outcome(&refusal, None, locale),
+        };
+        let receipt = Receipt { seq, durability: self.durability, replayed: true, decided_at: record.at };
+        let state = self.core.lock();
+        let names = state.merchant(merchant).expect("a stored command has opened its merchant");
+        match record.outcome.and_then(|outcome| outcome.answer) {
+            Some(Answer::Done(done)) => reply::done_outcome(decoded, &done, names, receipt, locale),
+            Some(Answer::Refused(refusal)) => reply::refused_outcome(&refusal, Some(receipt), locale),
+            None => reply::refused_outcome(&self.incident("a remembered record without an outcome"), None, locale),
+        }
+    }
+
+    /// A read: exact at its instant, sent when what it saw is durable.
+    fn query(&self, query: &decode::Query, merchant: &str, locale: Locale) -> Step {
+        if let decode::Query::GetOrderDocument { order_number, .. } = query {
+            return self.document(order_number, merchant, locale);
+        }
+        let facts = EngineFacts {
+            now: self.clock.now(),
+            durability: self.durability,
+            durable_seq: self.writer.durable_seq(),
+            persistence: self.persistence(),
+            clock_step_ms: self.clock.steps().1,
+        };
+        let state = self.core.lock();
+        let seq = state.seq();
+        match queries::answer(query, &state, merchant, &facts, locale) {
+            Ok(payload) => Step::After { seq, finish: Box::new(move |_| Reply::ok(payload)) },
+            Err(refusal) => {
+                let reply = Reply::refused(&refusal, locale);
+                Step::After { seq, finish: Box::new(move |_| reply) }
+            }
+        }
+    }
+
+    fn document(&self, order_number: &str, merchant: &str, locale: Locale) -> Step {
+        let state = self.core.lock();
+        let seq = state.seq();
+        let found = queries::document_ref(&state, merchant, order_number);
+        drop(state);
+        let opened = found.and_then(|(number, reference)| {
+            let document = self.vault.open_document(merchant, &reference).map_err(|error| {
+                Refusal::new(RefusalCode::DocumentNotFound).fact("order_number", &number).fact("detail", error)
+            })?;
+            Ok(queries::document(document, &reference))
+        });
+        let reply = opened.map_or_else(|refusal| Reply::refused(&refusal, locale), Reply::ok);
+        Step::After { seq, finish: Box::new(move |_| reply) }
+    }
+
+    /// Where the truth is kept, in words for people.
+    fn persistence(&self) -> String {
+        match (&self.settings.path, self.settings.durability) {
+            (None, _) => "memory (gone when the process ends)".into(),
+            (Some(path), DurabilityChoice::Synced) => format!("file {} (durable, fsync before reply)", path.display()),
+            (Some(path), DurabilityChoice::Logged) => format!("file {} (logged, synced within 5 ms)", path.display()),
+        }
+    }
+
+    fn unfinished(&self, error: &CommitError, locale: Locale) -> Reply {
+        let refusal = match error {
+            CommitError::DeadlineExceeded => Refusal::new(RefusalCode::DeadlineExceeded).fact("when", "while the journal was writing"),
+            other => Refusal::new(RefusalCode::CommitUnknown).fact("detail", other),
+        };
+        Reply::refused(&refusal, locale)
+    }
+}
+
+/// One place of a batch's answer.
+enum Item {
+    Ready(crate::wire::pb::CommandOutcome),
+    Stored { decoded: Box<Decoded>, seq: u64 },
+}
+
+/// The journal and what stands beside it.
+struct Stores {
+    journal: Box<dyn Journal>,
+    reader: Arc<dyn Reader>,
+    vault: Vault,
+    recovery: Recovery,
+    lock: Option<FolderLock>,
+}
+
+impl Stores {
+    fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let Some(path) = &settings.path else {
+            let journal = MemoryJournal::default();
+            let reader = journal.reader();
+            return Ok(Self { journal: Box::new(journal), reader, vault: Vault::memory(), recovery: Recovery::default(), lock: None });
+        };
+        let lock = FolderLock::take(path)?;
+        let options = FileOptions { synced: settings.durability == DurabilityChoice::Synced, ..FileOptions::default() };
+        let (journal, recovery) = FileJournal::open(&path.join("journal"), options)?;
+        let reader = journal.reader();
+        let key_file = settings.key_file.clone().unwrap_or_else(|| path.join("keys").join("ring.json"));
+        let vault = Vault::open(&path.join("documents"), &key_file)?;
+        Ok(Self { journal: Box::new(journal), reader, vault, recovery, lock: Some(lock) })
+    }
+}
+
+fn replay(state: &mut State, reader: &dyn Reader, last_seq: u64) -> Result<(), OpenError> {
+    let mut failure: Option<OpenError> = None;
+    reader.scan(1, last_seq, &mut |seq, bytes| {
+        let step = Record::decode(bytes)
+            .map_err(|error| OpenError::Record { seq, detail: error.to_string() })
+            .and_then(|record| state.replay(&record).map_err(OpenError::from));
+        match step {
+            Ok(()) => std::ops::ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                std::ops::ControlFlow::Break(())
+            }
+        }
+    })?;
+    failure.map_or(Ok(()), Err)
+}
+
+/// The state that a data folder's journal gives, for checks beside a running
+/// engine: nothing is locked and nothing is written.
+///
+/// # Errors
+/// [`OpenError`] if the journal cannot be read or does not fit this version.
+pub fn replay_folder(path: &Path) -> Result<State, OpenError> {
+    let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"))?;
+    let mut state = State::new(Board::default());
+    replay(&mut state, reader.as_ref(), last_seq)?;
+    Ok(state)
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
+    }
+    Some(bytes)
+}

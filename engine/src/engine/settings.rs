@@ -1,0 +1,62 @@
+//! What an engine is opened with, as JSON from any front.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// How durable an acknowledgement is, as far as the operator chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DurabilityChoice {
+    /// On disk before the reply.
+    Synced,
+    /// Handed to the operating system before the reply.
+    Logged,
+}
+
+/// Which clock runs the deadlines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockChoice {
+    System,
+    /// Starts at this instant and moves when told to; for tests and rehearsals.
+    ManualMs(i64),
+}
+
+/// Everything an engine needs to know at its start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The data folder; none keeps everything in memory.
+    pub path: Option<PathBuf>,
+    pub durability: DurabilityChoice,
+    /// Merchant of calls without a credential, and of the bootstrap credential.
+    pub merchant: String,
+    /// Calls without a credential act as ADMIN of `merchant`: for embedding only.
+    pub embedded: bool,
+    /// SHA-256 of an operator's secret, in hex.
+    pub bootstrap_token_sha256: Option<String>,
+    pub clock: ClockChoice,
+    /// Key ring of the sealed documents; by default inside the data folder.
+    pub key_file: Option<PathBuf>,
+    /// Most deadlines that fall due in one tick.
+    pub expiry_per_tick: usize,
+    /// For calls that state none.
+    pub default_deadline_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            path: None,
+            durability: DurabilityChoice::Synced,
+            merchant: "default".into(),
+            embedded: true,
+            bootstrap_token_sha256: None,
+            clock: ClockChoice::System,
+            key_file: None,
+            expiry_per_tick: 256,
+            default_deadline_ms: 5_000,
+        }
+    }
+}

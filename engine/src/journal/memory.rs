@@ -1,0 +1,72 @@
+//! The journal of an engine without a folder: for tests and demonstrations.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+
+use super::{Durability, Group, Journal, JournalError, Reader, each_record};
+
+/// Groups in the order of their commit: first sequence number and body.
+type Groups = Arc<RwLock<Vec<(u64, Box<[u8]>)>>>;
+
+/// Keeps groups in memory; they are gone with the process.
+#[derive(Debug, Default)]
+pub struct MemoryJournal {
+    groups: Groups,
+    last_seq: u64,
+}
+
+impl Journal for MemoryJournal {
+    fn commit(&mut self, group: &Group<'_>) -> io::Result<()> {
+        self.groups.write().push((group.first_seq, group.body.into()));
+        self.last_seq = group.first_seq + u64::from(group.count) - 1;
+        Ok(())
+    }
+
+    fn seal(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn idle_after(&self) -> Duration {
+        Duration::from_secs(3_600)
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Memory
+    }
+
+    fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    fn reader(&self) -> Arc<dyn Reader> {
+        Arc::new(MemoryReader { groups: Arc::clone(&self.groups) })
+    }
+}
+
+#[derive(Debug)]
+struct MemoryReader {
+    groups: Groups,
+}
+
+impl Reader for MemoryReader {
+    fn scan(&self, from_seq: u64, upto_seq: u64, visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>) -> Result<(), JournalError> {
+        let groups = self.groups.read();
+        let start = groups.partition_point(|(first, _)| *first <= from_seq).saturating_sub(1);
+        for (first, body) in &groups[start..] {
+            let mut seq = *first;
+            let walked = each_record(body, |record| {
+                let this = seq;
+                seq += 1;
+                if this < from_seq { ControlFlow::Continue(()) } else if this > upto_seq { ControlFlow::Break(()) } else { visit(this, record) }
+            });
+            if walked.expect("bodies in memory stay as they were made").is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! The journal: the truth, of which the state is only a summary.
+//!
+//! A *record* is one transaction's bytes with a sequence number, gap-free from
+//! 1. A *group* is every record that one fdatasync makes durable, and one frame
+//! on disk; groups are chained by a hash. Records are opaque here. One trait
+//! has several journals behind it; one suite of tests runs over all of them.
+
+mod file;
+mod frame;
+mod lock;
+mod memory;
+mod segment;
+mod writer;
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use file::{FileJournal, FileOptions, Report, verify};
+pub use lock::FolderLock;
+pub use memory::MemoryJournal;
+pub use writer::{CommitError, Writer, WriterMetrics};
+
+/// What an acknowledgement of this journal means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Applied in this process.
+    Memory,
+    /// Handed to the operating system or to Redis.
+    Logged,
+    /// On disk, with everything before it.
+    Synced,
+    /// In memory of so many replicas.
+    Replicated(u32),
+    /// On disk here and at so many replicas.
+    ReplicatedSynced(u32),
+}
+
+/// Records that are made durable together.
+#[derive(Debug, Clone, Copy)]
+pub struct Group<'a> {
+    pub first_seq: u64,
+    pub count: u32,
+    /// The records, each behind its length as a varint.
+    pub body: &'a [u8],
+}
+
+/// What a journal must do. It has one owner, the journal thread.
+pub trait Journal: Send {
+    /// Appends a group and makes it as durable as [`Journal::durability`] says.
+    ///
+    /// # Errors
+    /// Any failure leaves it unknown what is on disk: the owner stops using the
+    /// journal and never tries the same sync again.
+    fn commit(&mut self, group: &Group<'_>) -> io::Result<()>;
+
+    /// Marks the last group as complete, after a moment without work, so that
+    /// damage to it can be told from a torn write.
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    fn seal(&mut self) -> io::Result<()>;
+
+    /// How long without work before [`Journal::seal`] is due.
+    fn idle_after(&self) -> Duration;
+
+    fn durability(&self) -> Durability;
+
+    fn last_seq(&self) -> u64;
+
+    /// Reads beside the writer.
+    fn reader(&self) -> Arc<dyn Reader>;
+}
+
+/// Reads records, never in the writer's way.
+pub trait Reader: Send + Sync + std::fmt::Debug {
+    /// Visits records in order until `upto_seq`, the end, or a break.
+    ///
+    /// # Errors
+    /// [`JournalError`] if a record cannot be read or fails its checks.
+    fn scan(&self, from_seq: u64, upto_seq: u64, visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>) -> Result<(), JournalError>;
+
+    /// One record.
+    ///
+    /// # Errors
+    /// [`JournalError::Missing`] if there is none, others as [`Reader::scan`].
+    fn read(&self, seq: u64) -> Result<Vec<u8>, JournalError> {
+        let mut found = None;
+        self.scan(seq, seq, &mut |_, record| {
+            found = Some(record.to_vec());
+            ControlFlow::Break(())
+        })?;
+        found.ok_or(JournalError::Missing { seq })
+    }
+}
+
+/// What opening a journal found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Recovery {
+    pub last_seq: u64,
+    pub records: u64,
+    pub groups: u64,
+    /// Bytes of an incomplete last group that were cut; nobody was promised them.
+    pub torn_bytes: u64,
+    /// Where they were.
+    pub torn_at: Option<(String, u64)>,
+    pub epoch: u32,
+}
+
+/// Why a journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    #[error("{action} {path}: {source}")]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("{path} is in use by process {pid}. Stop it, or talk to it instead of opening the folder")]
+    Locked { path: PathBuf, pid: String },
+    #[error(
+        "{path} is damaged at byte {offset}: {detail}. Good records end at {good_seq}, and later ones exist, so nothing was cut. \
+         Restore a backup, or look with `holdfast journal verify`"
+    )]
+    Corrupt { path: PathBuf, offset: u64, good_seq: u64, detail: String },
+    #[error("{path} has format {found}; this version reads up to {known}. Use the version that wrote it")]
+    Newer { path: PathBuf, found: u32, known: u32 },
+    #[error("record {seq} is not in the journal")]
+    Missing { seq: u64 },
+}
+
+impl JournalError {
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+/// Appends a record to a group's body.
+pub(crate) fn put_record(body: &mut Vec<u8>, record: &[u8]) {
+    prost::encoding::encode_varint(record.len() as u64, body);
+    body.extend_from_slice(record);
+}
+
+/// Visits the records of a group's body. `None` if the body is malformed.
+pub(crate) fn each_record(body: &[u8], mut visit: impl FnMut(&[u8]) -> ControlFlow<()>) -> Option<ControlFlow<()>> {
+    let mut rest = body;
+    while !rest.is_empty() {
+        let length = usize::try_from(prost::encoding::decode_varint(&mut rest).ok()?).ok()?;
+        let (record, tail) = rest.split_at_checked(length)?;
+        if visit(record).is_break() {
+            return Some(ControlFlow::Break(()));
+        }
+        rest = tail;
+    }
+    Some(ControlFlow::Continue(()))
+}

@@ -1,0 +1,392 @@
+//! The journal thread: takes everything that waits, makes it durable once, and
+//! tells everyone.
+//!
+//! While one group is being synced the next one gathers by itself, so that the
+//! group grows with the load and no artificial delay is needed. The first
+//! failure poisons the journal: nothing is acknowledged afterwards and no sync
+//! is tried again, since the system may have dropped what it could not write.
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, RwLock};
+use serde::Serialize;
+
+use super::{Group, Journal, put_record};
+
+/// Bytes that may wait before new work is refused.
+const BACKLOG_LIMIT: u64 = 64 << 20;
+/// Upper bounds of the sync time histogram, in microseconds.
+const BOUNDS_US: [u64; 12] = [50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 200_000, 1_000_000, 5_000_000];
+
+/// Why a caller does not know that its record is durable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    #[error("the deadline passed while the journal was writing")]
+    DeadlineExceeded,
+    #[error("the journal failed: {0}. Nothing is acknowledged any more; start the engine again and repeat with the same request_id")]
+    Failed(String),
+    #[error("the engine was closed before the record was durable")]
+    Closed,
+}
+
+type Completion = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
+type Hook = Box<dyn Fn() + Send + Sync>;
+type BeforeCommit = Box<dyn FnMut() -> io::Result<()> + Send>;
+
+/// What waits for the journal thread.
+#[derive(Default)]
+struct Queue {
+    /// Records behind their lengths.
+    body: Vec<u8>,
+    count: u32,
+    next_seq: u64,
+    /// Completions in order of their sequence number.
+    waiting: VecDeque<(u64, Completion)>,
+    closing: bool,
+    failure: Option<CommitError>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Work arrived, or the engine closes.
+    work: Condvar,
+    /// A group became durable, or the journal failed.
+    progress: Condvar,
+    durable: AtomicU64,
+    poisoned: AtomicBool,
+    backlog: AtomicU64,
+    hooks: RwLock<Vec<Hook>>,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Counts {
+    groups: AtomicU64,
+    records: AtomicU64,
+    bytes: AtomicU64,
+    last_group: AtomicU64,
+    sync_us: AtomicU64,
+    buckets: [AtomicU64; BOUNDS_US.len() + 1],
+}
+
+/// Counters of the journal thread.
+#[derive(Debug, Clone, Serialize)]
+pub struct WriterMetrics {
+    pub groups: u64,
+    pub records: u64,
+    pub bytes: u64,
+    pub last_group_records: u64,
+    pub backlog_bytes: u64,
+    pub commit_us_sum: u64,
+    /// Upper bound in microseconds and number of commits at or below it.
+    pub commit_us_buckets: Vec<(u64, u64)>,
+    pub poisoned: bool,
+}
+
+/// The handle to the journal thread.
+pub struct Writer {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("durable_seq", &self.durable_seq()).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Starts the thread. `before_commit` makes durable what records refer to;
+    /// it runs before each group and should cost nothing when nothing waits.
+    #[must_use]
+    pub fn start(journal: Box<dyn Journal>, before_commit: BeforeCommit) -> Self {
+        let last_seq = journal.last_seq();
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Queue { next_seq: last_seq + 1, ..Queue::default() }),
+            work: Condvar::new(),
+            progress: Condvar::new(),
+            durable: AtomicU64::new(last_seq),
+            poisoned: AtomicBool::new(false),
+            backlog: AtomicU64::new(0),
+            hooks: RwLock::default(),
+            counts: Counts::default(),
+        });
+        let own = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("holdfast-journal".into())
+            .spawn(move || {
+                let outcome = catch_unwind(AssertUnwindSafe(|| run(&own, journal, before_commit)));
+                match outcome {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => own.fail(&error.to_string()),
+                    Err(_) => own.fail("the journal thread panicked"),
+                }
+            })
+            .expect("the system gives a thread");
+        Self { shared, thread: Mutex::new(Some(thread)) }
+    }
+
+    /// Queues a record and gives its sequence number. Only copies; the caller
+    /// holds the lock that puts records in order.
+    pub fn append(&self, record: &[u8]) -> u64 {
+        let mut queue = self.shared.queue.lock();
+        let seq = queue.next_seq;
+        queue.next_seq += 1;
+        if queue.failure.is_none() {
+            let before = queue.body.len();
+            put_record(&mut queue.body, record);
+            queue.count += 1;
+            let added = (queue.body.len() - before) as u64;
+            self.shared.backlog.fetch_add(added, Ordering::Relaxed);
+            if queue.count == 1 {
+                self.shared.work.notify_one();
+            }
+        }
+        seq
+    }
+
+    /// Runs `completion` when `seq` is durable, or known not to become so: at
+    /// once, or in the journal thread.
+    pub fn when_durable(&self, seq: u64, completion: Completion) {
+        let result = {
+            let mut queue = self.shared.queue.lock();
+            match self.shared.settled(seq, &queue) {
+                Some(result) => result,
+                None => {
+                    let place = queue.waiting.partition_point(|(waiting, _)| *waiting <= seq);
+                    queue.waiting.insert(place, (seq, completion));
+                    return;
+                }
+            }
+        };
+        completion(result);
+    }
+
+    /// Blocks until `seq` is durable.
+    ///
+    /// # Errors
+    /// [`CommitError`]; the record may become durable all the same.
+    pub fn wait(&self, seq: u64, deadline: Option<Instant>) -> Result<(), CommitError> {
+        if self.durable_seq() >= seq {
+            return Ok(());
+        }
+        let mut queue = self.shared.queue.lock();
+        loop {
+            if let Some(result) = self.shared.settled(seq, &queue) {
+                return result;
+            }
+            match deadline {
+                None => self.shared.progress.wait(&mut queue),
+                Some(deadline) => {
+                    let late = self.shared.progress.wait_until(&mut queue, deadline).timed_out();
+                    if late && self.shared.settled(seq, &queue).is_none() {
+                        return Err(CommitError::DeadlineExceeded);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs `hook` once after each group and its completions.
+    pub fn on_group(&self, hook: Hook) {
+        self.shared.hooks.write().push(hook);
+    }
+
+    #[must_use]
+    pub fn durable_seq(&self) -> u64 {
+        // Acquire: whoever sees the number also sees what the group wrote.
+        self.shared.durable.load(Ordering::Acquire)
+    }
+
+    /// Waiting bytes and their limit, if there are too many.
+    #[must_use]
+    pub fn overloaded(&self) -> Option<(u64, u64)> {
+        let backlog = self.shared.backlog.load(Ordering::Relaxed);
+        (backlog > BACKLOG_LIMIT).then_some((backlog, BACKLOG_LIMIT))
+    }
+
+    #[must_use]
+    pub fn poisoned(&self) -> bool {
+        self.shared.poisoned.load(Ordering::Relaxed)
+    }
+
+    #[must_use]
+    pub fn metrics(&self) -> WriterMetrics {
+        let counts = &self.shared.counts;
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let mut below = 0;
+        let bounds = BOUNDS_US.iter().copied().chain([u64::MAX]);
+        let buckets = bounds.zip(&counts.buckets).map(|(bound, count)| {
+            below += get(count);
+            (bound, below)
+        });
+        WriterMetrics {
+            commit_us_buckets: buckets.collect(),
+            groups: get(&counts.groups),
+            records: get(&counts.records),
+            bytes: get(&counts.bytes),
+            last_group_records: get(&counts.last_group),
+            backlog_bytes: get(&self.shared.backlog),
+            commit_us_sum: get(&counts.sync_us),
+            poisoned: self.poisoned(),
+        }
+    }
+
+    /// Makes everything durable that was appended, and ends the thread.
+    ///
+    /// # Errors
+    /// [`CommitError::Failed`] if the journal failed before or now.
+    pub fn flush_and_close(&self) -> Result<(), CommitError> {
+        self.shared.queue.lock().closing = true;
+        self.shared.work.notify_one();
+        if let Some(thread) = self.thread.lock().take() {
+            // Its panics are caught and told as a failure.
+            let _ = thread.join();
+        }
+        let mut queue = self.shared.queue.lock();
+        let result = match &queue.failure {
+            Some(CommitError::Closed) | None => Ok(()),
+            Some(failure) => Err(failure.clone()),
+        };
+        queue.failure.get_or_insert(CommitError::Closed);
+        result
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.flush_and_close();
+    }
+}
+
+impl Shared {
+    fn settled(&self, seq: u64, queue: &Queue) -> Option<Result<(), CommitError>> {
+        if self.durable.load(Ordering::Acquire) >= seq {
+            return Some(Ok(()));
+        }
+        queue.failure.clone().map(Err)
+    }
+
+    /// Poisons the journal and tells everyone who waits.
+    fn fail(&self, detail: &str) {
+        let failure = CommitError::Failed(detail.to_owned());
+        let waiting = {
+            let mut queue = self.queue.lock();
+            self.poisoned.store(true, Ordering::Relaxed);
+            queue.failure = Some(failure.clone());
+            queue.body.clear();
+            std::mem::take(&mut queue.waiting)
+        };
+        self.progress.notify_all();
+        for (_, completion) in waiting {
+            completion(Err(failure.clone()));
+        }
+        self.call_hooks();
+    }
+
+    fn call_hooks(&self) {
+        for hook in self.hooks.read().iter() {
+            hook();
+        }
+    }
+}
+
+/// The body of one group and its place.
+#[derive(Default)]
+struct Taken {
+    body: Vec<u8>,
+    first_seq: u64,
+    count: u32,
+}
+
+fn run(shared: &Shared, mut journal: Box<dyn Journal>, mut before_commit: BeforeCommit) -> io::Result<()> {
+    let mut taken = Taken::default();
+    let mut unsealed = false;
+    loop {
+        match take(shared, &mut taken, unsealed.then(|| journal.idle_after())) {
+            Next::Commit => {
+                let began = Instant::now();
+                before_commit()?;
+                journal.commit(&Group { first_seq: taken.first_seq, count: taken.count, body: &taken.body })?;
+                shared.publish(&taken, began.elapsed());
+                unsealed = true;
+            }
+            Next::Seal => {
+                journal.seal()?;
+                unsealed = false;
+            }
+            Next::Close => {
+                if unsealed {
+                    journal.seal()?;
+                }
+                return Ok(());
+            }
+        }
+    }
+}
+
+enum Next {
+    Commit,
+    Seal,
+    Close,
+}
+
+/// Waits for work and takes all of it.
+fn take(shared: &Shared, taken: &mut Taken, idle: Option<Duration>) -> Next {
+    taken.body.clear();
+    let mut queue = shared.queue.lock();
+    loop {
+        if queue.count > 0 {
+            std::mem::swap(&mut queue.body, &mut taken.body);
+            taken.count = std::mem::take(&mut queue.count);
+            taken.first_seq = queue.next_seq - u64::from(taken.count);
+            return Next::Commit;
+        }
+        if queue.closing {
+            return Next::Close;
+        }
+        match idle {
+            None => shared.work.wait(&mut queue),
+            Some(idle) => {
+                if shared.work.wait_for(&mut queue, idle).timed_out() && queue.count == 0 && !queue.closing {
+                    return Next::Seal;
+                }
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Tells everyone that a group is durable.
+    fn publish(&self, taken: &Taken, took: Duration) {
+        let last = taken.first_seq + u64::from(taken.count) - 1;
+        let counts = &self.counts;
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        counts.groups.fetch_add(1, Ordering::Relaxed);
+        counts.records.fetch_add(taken.count.into(), Ordering::Relaxed);
+        counts.bytes.fetch_add(taken.body.len() as u64, Ordering::Relaxed);
+        counts.last_group.store(taken.count.into(), Ordering::Relaxed);
+        counts.sync_us.fetch_add(us, Ordering::Relaxed);
+        let bucket = BOUNDS_US.partition_point(|bound| *bound < us);
+        counts.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        self.backlog.fetch_sub(taken.body.len() as u64, Ordering::Relaxed);
+        let ready: Vec<(u64, Completion)> = {
+            let mut queue = self.queue.lock();
+            // Release, under the lock: a waiter that looks afterwards sees it.
+            self.durable.store(last, Ordering::Release);
+            let ready = queue.waiting.partition_point(|(seq, _)| *seq <= last);
+            queue.waiting.drain(..ready).collect()
+        };
+        self.progress.notify_all();
+        for (_, completion) in ready {
+            completion(Ok(()));
+        }
+        self.call_hooks();
+    }
+}

@@ -1,0 +1,174 @@
+//! Every method with its rights and limits. What is not here cannot be called.
+
+use crate::domain::orders::lifecycle::Role;
+use crate::domain::refusal::{Refusal, RefusalCode};
+
+/// How messages flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Unary,
+    ServerStream,
+    BidiStream,
+}
+
+/// One method.
+#[derive(Debug)]
+pub struct MethodSpec {
+    /// "/holdfast.v1.OrderService/PlaceOrder".
+    pub path: &'static str,
+    pub name: &'static str,
+    pub kind: Kind,
+    /// True if it may change something; refused while draining.
+    pub mutation: bool,
+    /// ADMIN may call everything.
+    pub roles: &'static [Role],
+    pub max_bytes: usize,
+}
+
+use Role::{
+    Carrier, Checker, CustomerService, Dispatcher, Driver, Integration, Labeler, Observer, Packer, Picker, Reviewer, Supervisor, WavePlanner,
+};
+
+/// Everybody but a customer, who never talks to the engine.
+const ANY: &[Role] = &[
+    Integration, Observer, Supervisor, CustomerService, Reviewer, WavePlanner, Picker, Checker, Labeler, Packer, Dispatcher, Driver, Carrier,
+];
+const CHANNEL: &[Role] = &[Integration];
+const ORDERS: &[Role] = &[Integration, Supervisor, CustomerService];
+const FLOOR: &[Role] = &[
+    Integration, Supervisor, CustomerService, Reviewer, WavePlanner, Picker, Checker, Labeler, Packer, Dispatcher, Driver, Carrier,
+];
+const OFFICE: &[Role] = &[Integration, Supervisor, CustomerService, Reviewer];
+const STOCK: &[Role] = &[Integration, Supervisor];
+const READ: &[Role] = &[Integration, Observer, Supervisor, CustomerService, Reviewer, WavePlanner, Dispatcher];
+const DOCUMENT: &[Role] = &[Integration, CustomerService, Dispatcher];
+const NOBODY_ELSE: &[Role] = &[];
+
+/// Largest message of one command, besides an order's document.
+const ONE: usize = 512 << 10;
+/// Largest batch.
+const BATCH: usize = 4 << 20;
+const READING: usize = 64 << 10;
+
+macro_rules! methods {
+    ($($service:ident $name:ident $kind:ident $what:ident $roles:ident $max:ident;)+) => {
+        &[$(MethodSpec {
+            path: concat!("/holdfast.v1.", stringify!($service), "/", stringify!($name)),
+            name: stringify!($name),
+            kind: Kind::$kind,
+            mutation: methods!(@ $what),
+            roles: $roles,
+            max_bytes: $max,
+        },)+]
+    };
+    (@ change) => { true };
+    (@ read) => { false };
+}
+
+/// The contract's methods, in the order of the proto files.
+#[rustfmt::skip]
+pub const METHODS: &[MethodSpec] = methods! {
+    StockService ReceiveStock Unary change STOCK ONE;
+    StockService MoveStock Unary change STOCK ONE;
+    StockService CountStock Unary change STOCK ONE;
+    StockService ConfigurePool Unary change STOCK ONE;
+    StockService ConfigureWarehouse Unary change STOCK ONE;
+    StockService ConfigureSku Unary change STOCK ONE;
+    StockService MapChannelSkus Unary change STOCK ONE;
+    StockService GetStock Unary read READ READING;
+    StockService ListStock Unary read READ READING;
+    ParcelService AdvanceParcel Unary change FLOOR ONE;
+    ParcelService OverrideParcel Unary change SUPERVISORS ONE;
+    ParcelService RerouteParcel Unary change OFFICE ONE;
+    ParcelService SplitParcel Unary change OFFICE ONE;
+    ParcelService SuspendParcel Unary change OFFICE ONE;
+    ParcelService ResumeParcel Unary change OFFICE ONE;
+    ParcelService PutBackParcel Unary change FLOOR ONE;
+    ParcelService GetParcel Unary read ANY READING;
+    ParcelService ListWork Unary read ANY READING;
+    ParcelService GetLifecycle Unary read ANY READING;
+    OrderService PlaceOrder Unary change CHANNEL ONE;
+    OrderService StartPayment Unary change CHANNEL ONE;
+    OrderService FailPayment Unary change CHANNEL ONE;
+    OrderService ConfirmPayment Unary change CHANNEL ONE;
+    OrderService ConfirmDeposit Unary change CHANNEL ONE;
+    OrderService ReleaseHold Unary change ORDERS ONE;
+    OrderService AmendOrder Unary change CHANNEL ONE;
+    OrderService CancelOrder Unary change ORDERS ONE;
+    OrderService BatchSubmit Unary change CHANNEL BATCH;
+    OrderService StreamSubmit BidiStream change CHANNEL ONE;
+    OrderService GetOrder Unary read READ READING;
+    OrderService GetOrderStatus Unary read READ READING;
+    OrderService GetOrderDocument Unary read DOCUMENT READING;
+    OrderService ListOrders Unary read READ READING;
+    OrderService ListHolds Unary read READ READING;
+    EventService WatchEvents ServerStream read READ READING;
+    AdminService PublishPolicy Unary change NOBODY_ELSE ONE;
+    AdminService GetPolicy Unary read READ READING;
+    AdminService IssueToken Unary change NOBODY_ELSE ONE;
+    AdminService RevokeToken Unary change NOBODY_ELSE ONE;
+    AdminService RegisterDevice Unary change STOCK ONE;
+    AdminService GetEngineStatus Unary read ANY READING;
+    AdminService Audit Unary read NOBODY_ELSE READING;
+    AdminService GetStateHash Unary read NOBODY_ELSE READING;
+    AdminService ReconcileClock Unary change NOBODY_ELSE ONE;
+};
+
+const SUPERVISORS: &[Role] = &[Supervisor];
+
+/// The method of a path.
+#[must_use]
+pub fn find(path: &str) -> Option<&'static MethodSpec> {
+    METHODS.iter().find(|method| method.path == path)
+}
+
+/// Lets a role through, or says who may.
+///
+/// # Errors
+/// `PERMISSION_DENIED` with the roles that may.
+pub fn authorize(method: &MethodSpec, role: Role) -> Result<(), Refusal> {
+    if role == Role::Admin || method.roles.contains(&role) {
+        return Ok(());
+    }
+    let allowed: Vec<&str> = [Role::Admin].iter().chain(method.roles).map(|role| role.id()).collect();
+    Err(Refusal::new(RefusalCode::PermissionDenied).fact("role", role).fact("method", method.name).fact("allowed", allowed.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A method that is added to a proto and not here fails the build.
+    #[test]
+    fn the_table_has_exactly_the_methods_of_the_protos() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../protos/holdfast/v1");
+        let mut declared = Vec::new();
+        for file in ["stock", "parcels", "orders", "events", "admin"] {
+            let text = std::fs::read_to_string(format!("{folder}/{file}.proto")).expect("the protos are beside the engine");
+            let mut service = "";
+            for line in text.lines().map(str::trim) {
+                if let Some(rest) = line.strip_prefix("service ") {
+                    service = rest.split([' ', '{']).next().expect("a name");
+                }
+                if let Some(rest) = line.strip_prefix("rpc ") {
+                    let name = rest.split('(').next().expect("a name");
+                    declared.push(format!("/holdfast.v1.{service}/{name}"));
+                }
+            }
+        }
+        let mut listed: Vec<String> = METHODS.iter().map(|method| method.path.to_owned()).collect();
+        declared.sort();
+        listed.sort();
+        assert_eq!(declared, listed);
+    }
+
+    #[test]
+    fn default_is_deny() {
+        for method in METHODS {
+            assert!(authorize(method, Role::Admin).is_ok());
+            assert!(authorize(method, Role::Customer).is_err(), "{}", method.path);
+            assert!(authorize(method, Role::Engine).is_err(), "{}", method.path);
+            assert!(!method.mutation || authorize(method, Role::Observer).is_err(), "{}", method.path);
+        }
+    }
+}
