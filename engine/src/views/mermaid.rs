@@ -49,7 +49,12 @@ pub fn mermaid(locale: Locale) -> String {
     }
     let cancel = locale.of(CANCEL);
     for spec in &NODES {
-        let _ = writeln!(map, "    {} --> {} : {cancel}", spec.node, exit(spec.on_cancel));
+        let _ = writeln!(
+            map,
+            "    {} --> {} : {cancel}",
+            spec.node,
+            exit(spec.on_cancel)
+        );
     }
     for spec in &NODES {
         write_note(&mut map, spec, locale);
@@ -89,7 +94,12 @@ fn write_note(map: &mut String, spec: &NodeSpec, locale: Locale) {
     let next = roles(spec.next_roles, locale) + colon + locale.of(spec.instruction);
     let limit = time_limit(spec, locale);
     let _ = writeln!(map, "    note right of {}", spec.node);
-    for text in [locale.of(spec.deliverable), &entered_by, &limit, &format!("→ {next}")] {
+    for text in [
+        locale.of(spec.deliverable),
+        &entered_by,
+        &limit,
+        &format!("→ {next}"),
+    ] {
         for line in wrap(text, NOTE_WIDTH) {
             let _ = writeln!(map, "        {}", escape(&line));
         }

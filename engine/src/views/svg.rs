@@ -71,7 +71,7 @@ impl Drawing {
         );
     }
 
-    /// One line of text, its base line at `y`; `anchor` is start or middle.
+    /// One line of text, its base line at `y`; `anchor` is start, middle or end.
     pub(super) fn line(&mut self, x: f64, y: f64, letters: Letters, anchor: &str, text: &str) {
         let Letters { size, class } = letters;
         let _ = writeln!(
@@ -82,7 +82,14 @@ impl Drawing {
     }
 
     /// Lines of one text, the first base line at `y`.
-    pub(super) fn lines(&mut self, x: f64, y: f64, letters: Letters, leading: f64, lines: &[String]) {
+    pub(super) fn lines(
+        &mut self,
+        x: f64,
+        y: f64,
+        letters: Letters,
+        leading: f64,
+        lines: &[String],
+    ) {
         let Letters { size, class } = letters;
         let _ = write!(self.body, r#"<text font-size="{size:.1}" class="{class}">"#);
         for (index, line) in lines.iter().enumerate() {

@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn every_row_has_every_column() {
         for locale in Locale::ALL {
-            for (table, rows, columns) in [(table_markdown(locale), 14, 11), (moves_markdown(locale), 14, 13)] {
+            for (table, rows, columns) in [
+                (table_markdown(locale), 14, 11),
+                (moves_markdown(locale), 14, 13),
+            ] {
                 assert_eq!(table.lines().count(), rows);
                 for row in table.lines() {
                     assert_eq!(row.matches("| ").count(), columns, "{row}");

@@ -30,25 +30,18 @@ pub const fn role_name(role: Role) -> Text {
     }
 }
 
-/// What cancelling does, as a half sentence after "If cancelled".
+/// What cancelling does, as it stands after "Cancel".
 #[must_use]
 pub const fn cancel_meaning(meaning: CancelMeaning) -> Text {
     match meaning {
-        CancelMeaning::Release => text(
-            "立即取消，释放锁库",
-            "cancelled at once, the hold is released",
-        ),
-        CancelMeaning::Deallocate => text(
-            "立即取消，库存恢复可售",
-            "cancelled at once, units are for sale again",
-        ),
-        CancelMeaning::PutBack => text(
-            "取消，货品须放回货架",
-            "cancelled, goods go back on the shelf",
-        ),
+        CancelMeaning::Release => text("立即取消，释放锁库", "done at once, the hold is released"),
+        CancelMeaning::Deallocate => {
+            text("立即取消，库存恢复可售", "done at once, units are for sale")
+        }
+        CancelMeaning::PutBack => text("取消，货品须放回货架", "done, goods go back on the shelf"),
         CancelMeaning::Intercept => text(
             "不算取消，请承运商拦截",
-            "not cancelled, the carrier is asked to bring it back",
+            "not done, carrier asked to return it",
         ),
         CancelMeaning::Refuse => text("不能取消，请开退货单", "refused, open a return"),
     }

@@ -4,6 +4,8 @@
 //! letter, and for Latin ones the widths of a wide sans-serif. A line may come
 //! out shorter than it could be, never longer than it should.
 
+/// Sums of widths may be off by less than this, in em.
+const ROUNDING: f64 = 1e-6;
 /// Marks that may not begin a line.
 const NEVER_FIRST: &str = "，。、；：！？）》”％…,.;:!?)";
 /// Marks that may not end a line.
@@ -16,13 +18,28 @@ pub(super) fn width(text: &str) -> f64 {
 
 fn letter_width(letter: char) -> f64 {
     match letter {
-        ' ' | 'i' | 'j' | 'l' | '.' | ',' | ';' | ':' | '!' | '|' | '\'' => 0.33,
+        ' ' | 'i' | 'j' | 'l' | '.' | ',' | ';' | ':' | '!' | '|' | '\'' => 0.28,
         'f' | 'r' | 't' | 'I' | '(' | ')' | '[' | ']' | '/' | '-' => 0.42,
-        'm' | 'w' | 'M' | 'W' | '%' | '@' | '+' | '=' | '&' => 0.98,
-        'A'..='Z' => 0.74,
-        letter if letter.is_ascii() => 0.63,
+        'm' | 'w' | 'M' | 'W' | '%' | '@' => 0.93,
+        'a' | 'c' | 'k' | 's' | 'v' | 'x' | 'y' | 'z' => 0.56,
+        'A'..='Z' | '+' | '=' | '&' => 0.7,
+        letter if letter.is_ascii() => 0.61,
         _ => 1.0,
     }
+}
+
+/// As [`wrap`], but a last line that would be short of a third borrows from
+/// the lines before it, so that no letter stands alone.
+pub(super) fn wrap_evenly(text: &str, limit: f64) -> Vec<String> {
+    let lines = wrap(text, limit);
+    let is_short = |line: &String| width(line) < limit / 3.0;
+    if lines.len() < 2 || !lines.last().is_some_and(is_short) {
+        return lines;
+    }
+    let narrower = (1..8).map(|step| wrap(text, limit * (1.0 - 0.05 * f64::from(step))));
+    let mut even = narrower.filter(|tried| tried.len() == lines.len());
+    even.find(|tried| !tried.last().is_some_and(is_short))
+        .unwrap_or(lines)
 }
 
 /// Lines of at most `limit` em. A single word that is wider stands alone in
@@ -31,7 +48,7 @@ pub(super) fn wrap(text: &str, limit: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for piece in pieces(text) {
-        if !line.is_empty() && width(&line) + width(piece.trim_end()) > limit {
+        if !line.is_empty() && width(&line) + width(piece.trim_end()) > limit + ROUNDING {
             lines.push(std::mem::take(&mut line).trim_end().to_owned());
         }
         line.push_str(piece);
@@ -83,6 +100,17 @@ mod tests {
     }
 
     #[test]
+    fn a_last_line_is_not_left_short() {
+        assert_eq!(wrap("放入指定的格口", 6.0), ["放入指定的格", "口"]);
+        assert_eq!(wrap_evenly("放入指定的格口", 6.0), ["放入指定的", "格口"]);
+        assert_eq!(wrap_evenly("放入格口", 6.0), ["放入格口"]);
+        assert_eq!(
+            wrap_evenly("indivisibility a", 6.0),
+            ["indivisibility", "a"]
+        );
+    }
+
+    #[test]
     fn every_text_of_the_floor_fits_and_loses_nothing() {
         let dense = |text: &str| text.replace(' ', "");
         for spec in &NODES {
@@ -92,7 +120,10 @@ mod tests {
                         let lines = wrap(text, limit);
                         assert_eq!(dense(&lines.concat()), dense(text));
                         for line in &lines {
-                            assert!(width(line) <= limit, "{line:?} is over {limit} em");
+                            assert!(
+                                width(line) <= limit + ROUNDING,
+                                "{line:?} is over {limit} em"
+                            );
                             assert!(!NEVER_FIRST.contains(line.chars().next().expect("letter")));
                         }
                     }
