@@ -5,11 +5,11 @@ use std::fmt::Write;
 use super::drawn_edges;
 use super::locale::Locale;
 use super::wording::{cancel_meaning, rework_cause, roles, time_limit};
-use super::wrap::wrap;
+use super::wrap::wrap_evenly;
 use crate::domain::orders::lifecycle::{CancelMeaning, Edge, NODES, Node, NodeSpec, Text};
 
-/// Width of a note, in em.
-const NOTE_WIDTH: f64 = 24.0;
+/// Width of the lines in a node's box, in em.
+const BOX_WIDTH: f64 = 26.0;
 
 /// Every meaning of a cancel that some node has, in order of the nodes.
 fn cancel_meanings() -> Vec<CancelMeaning> {
@@ -18,7 +18,7 @@ fn cancel_meanings() -> Vec<CancelMeaning> {
     meanings
 }
 
-/// The twelve nodes with their notes, what leads on, what leads back, and where
+/// The twelve nodes with their texts, what leads on, what leads back, and where
 /// a cancel leads, as `stateDiagram-v2`.
 #[must_use]
 pub fn mermaid(locale: Locale) -> String {
@@ -31,6 +31,7 @@ pub fn mermaid(locale: Locale) -> String {
             escape(locale.of(spec.name)),
             spec.node
         );
+        write_lines(&mut map, spec, locale);
     }
     for meaning in cancel_meanings() {
         let _ = writeln!(
@@ -55,9 +56,6 @@ pub fn mermaid(locale: Locale) -> String {
             spec.node,
             exit(spec.on_cancel)
         );
-    }
-    for spec in &NODES {
-        write_note(&mut map, spec, locale);
     }
     map
 }
@@ -87,24 +85,21 @@ const fn exit(meaning: CancelMeaning) -> &'static str {
     }
 }
 
-/// What entering states, who enters it, how long it may stay, who is next.
-fn write_note(map: &mut String, spec: &NodeSpec, locale: Locale) {
+/// The lines in a node's box: what entering states, who enters it, how long it
+/// may stay, who is next.
+fn write_lines(map: &mut String, spec: &NodeSpec, locale: Locale) {
     let colon = locale.colon();
     let entered_by = roles(spec.triggered_by, locale) + colon + locale.of(spec.device);
-    let next = roles(spec.next_roles, locale) + colon + locale.of(spec.instruction);
-    let limit = time_limit(spec, locale);
-    let _ = writeln!(map, "    note right of {}", spec.node);
-    for text in [
+    let next = "→ ".to_owned() + &roles(spec.next_roles, locale) + colon;
+    let texts = [
         locale.of(spec.deliverable),
         &entered_by,
-        &limit,
-        &format!("→ {next}"),
-    ] {
-        for line in wrap(text, NOTE_WIDTH) {
-            let _ = writeln!(map, "        {}", escape(&line));
-        }
+        &time_limit(spec, locale),
+        &(next + locale.of(spec.instruction)),
+    ];
+    for line in texts.iter().flat_map(|text| wrap_evenly(text, BOX_WIDTH)) {
+        let _ = writeln!(map, "    {} : {}", spec.node, escape(&line));
     }
-    map.push_str("    end note\n");
 }
 
 /// Letters that end or open something in Mermaid, as its numbered entities.

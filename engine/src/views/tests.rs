@@ -5,9 +5,14 @@ use crate::domain::orders::lifecycle::NODES;
 
 /// A view as the reader sees it: no markup, no line breaks, entities resolved.
 fn dense(view: &str) -> String {
+    let mut view = view.replace("-->", "");
+    for spec in &NODES {
+        // A line of a box in the map names its node first.
+        view = view.replace(&format!("{} : ", spec.node), "");
+    }
     let mut text = String::new();
     let mut in_tag = false;
-    for letter in view.replace("-->", "").chars() {
+    for letter in view.chars() {
         match letter {
             '<' => in_tag = true,
             '>' if in_tag => in_tag = false,

@@ -15,7 +15,7 @@ const STEP: f64 = 0.25;
 
 const PADDING: f64 = 14.0;
 const HEADER: f64 = 76.0;
-const NAME_SIZE: f64 = 28.0;
+const NAME_SIZE: f64 = 27.0;
 /// Side of the plate with the number.
 const PLATE: f64 = 50.0;
 const PLATE_GAP: f64 = 12.0;
