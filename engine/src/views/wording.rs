@@ -38,7 +38,10 @@ pub const fn cancel_meaning(meaning: CancelMeaning) -> Text {
         CancelMeaning::Deallocate => {
             text("立即取消，库存恢复可售", "done at once, units are for sale")
         }
-        CancelMeaning::PutBack => text("取消，货品须放回货架", "done, goods go back on the shelf"),
+        CancelMeaning::PutBack => text(
+            "可以取消，货品须放回货架",
+            "done, goods go back on the shelf",
+        ),
         CancelMeaning::Intercept => text(
             "不算取消，请承运商拦截",
             "not done, carrier asked to return it",

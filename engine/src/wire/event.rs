@@ -168,6 +168,16 @@ fn channel(number: u32) -> &'static str {
     SourceChannel::from_number(number as i32).map_or("", SourceChannel::id)
 }
 
+/// A record's bytes as one JSON object; what cannot be read says so.
+#[must_use]
+pub fn decode_json(seq: u64, bytes: &[u8]) -> serde_json::Value {
+    use prost::Message;
+    match Record::decode(bytes) {
+        Ok(record) => record_json(seq, &record),
+        Err(error) => serde_json::json!({"seq": seq, "unreadable": error.to_string(), "bytes": bytes.len()}),
+    }
+}
+
 /// A record as one JSON object: numbers as the journal has them, no names
 /// looked up. There is no personal data in a journal.
 #[must_use]

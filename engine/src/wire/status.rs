@@ -110,6 +110,25 @@ fn any(name: &str, message: &impl Message) -> prost_types::Any {
     prost_types::Any { type_url: format!("type.googleapis.com/google.rpc.{name}"), value: message.encode_to_vec() }
 }
 
+/// What a status says, for callers in this process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parts {
+    pub reason: String,
+    /// In the caller's language.
+    pub message: String,
+    pub facts: BTreeMap<String, String>,
+}
+
+/// Reads an encoded status of our own.
+#[must_use]
+pub fn parts(payload: &[u8]) -> Parts {
+    let status = Status::decode(payload).unwrap_or_default();
+    let detail = |name: &str| status.details.iter().find(|any| any.type_url.ends_with(name)).map(|any| any.value.as_slice());
+    let info = detail("ErrorInfo").and_then(|bytes| ErrorInfo::decode(bytes).ok()).unwrap_or_default();
+    let text = detail("LocalizedMessage").and_then(|bytes| LocalizedMessage::decode(bytes).ok());
+    Parts { reason: info.reason, message: text.map_or(status.message, |text| text.message), facts: info.metadata }
+}
+
 /// The table of docs/refusals.md.
 #[must_use]
 pub fn refusals_markdown() -> String {

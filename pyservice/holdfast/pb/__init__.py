@@ -1,0 +1,1 @@
+"""Generated from protos/holdfast/v1 by ./dev protos."""
