@@ -37,6 +37,13 @@ mod _engine {
         module.add("Forked", py.get_type::<crate::error::Forked>())
     }
 
+    /// The exception of an encoded google.rpc.Status, not raised.
+    #[pyfunction]
+    fn refused<'py>(py: Python<'py>, code: u32, payload: Vec<u8>) -> Bound<'py, PyAny> {
+        let reply = holdfast_engine::engine::Reply { code, payload };
+        crate::error::refused(py, &reply).into_value(py).into_bound(py).into_any()
+    }
+
     /// Every method: path, kind, whether it changes something.
     #[pyfunction]
     fn methods() -> Vec<(&'static str, &'static str, bool)> {

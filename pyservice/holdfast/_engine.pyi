@@ -1,0 +1,115 @@
+"""The extension module. Every call leaves the interpreter while the engine works."""
+
+import os
+
+class Refused(Exception):
+    """A refused call; nothing of it was done."""
+
+    code: int
+    reason: str
+    facts: dict[str, str]
+    message: str
+    status: bytes
+
+class OpenError(Exception):
+    """An engine that cannot be used."""
+
+    reason: str
+    facts: dict[str, str]
+    message: str
+
+class Forked(RuntimeError):
+    """The engine belongs to the process that opened it."""
+
+class ManualClock:
+    """A clock that moves when told to: UTC milliseconds since 1970."""
+
+    def __new__(cls, now_ms: int) -> ManualClock: ...
+    def now_ms(self) -> int: ...
+    def advance(self, delta_ms: int) -> int: ...
+    def set(self, now_ms: int) -> None: ...
+
+class Watch:
+    """An open stream of events."""
+
+    def take(self, limit: int) -> list[bytes]:
+        """Encoded WatchEventsResponse messages that are ready; never blocks."""
+
+    def heartbeat(self) -> bytes:
+        """An encoded heartbeat at the position reached."""
+
+    def heartbeat_ms(self) -> int:
+        """How long the stream may be silent."""
+
+class Engine:
+    """One open engine. Calls may come from any thread."""
+
+    @staticmethod
+    def open(settings_json: str, clock: ManualClock | None = None) -> Engine:
+        """Open an engine; blocks while replaying. Raises OpenError."""
+
+    def call(
+        self,
+        method: str,
+        request: bytes,
+        token: str | None = None,
+        deadline_ms: int | None = None,
+        locale: str = "",
+    ) -> bytes:
+        """Answer a call; blocks until it is durable. Raises Refused."""
+
+    def submit(
+        self,
+        ticket: int,
+        method: str,
+        request: bytes,
+        token: str | None = None,
+        deadline_ms: int | None = None,
+        locale: str = "",
+    ) -> tuple[int, bytes] | None:
+        """Begin a call: the answer, or None if it comes through take_completions."""
+
+    def completions_fd(self) -> int:
+        """The descriptor that becomes readable once per commit group."""
+
+    def take_completions(self) -> list[tuple[int, int, bytes]]:
+        """Answers that are ready: ticket, gRPC code, payload."""
+
+    def watch(self, request: bytes, token: str | None = None, locale: str = "") -> Watch:
+        """Open a stream of events. Raises Refused."""
+
+    def durable_seq(self) -> int: ...
+    def phase(self) -> str:
+        """SERVING, DRAINING, FAILED or CLOSED."""
+
+    def metrics_json(self) -> str: ...
+    def recovery_json(self) -> str: ...
+    def drain(self) -> None:
+        """Take nothing new from here on."""
+
+    def close(self) -> None:
+        """Make everything durable and stop."""
+
+def refused(code: int, payload: bytes) -> Refused:
+    """The exception of an encoded google.rpc.Status."""
+
+def methods() -> list[tuple[str, str, bool]]:
+    """Path, kind (unary, server_stream, bidi_stream) and whether it changes something."""
+
+def refusals() -> list[tuple[str, int, bool, str, str]]:
+    """Reason, gRPC code, whether it is remembered, English and Chinese text."""
+
+def lifecycle_mermaid(locale: str) -> str: ...
+def lifecycle_poster(locale: str) -> str: ...
+def lifecycle_table(locale: str) -> str: ...
+def version() -> str: ...
+def verify_journal(path: str | os.PathLike[str]) -> str:
+    """Check every frame of a data folder's journal; a JSON report. Raises OpenError."""
+
+def dump_journal(path: str | os.PathLike[str], from_seq: int, limit: int) -> list[str]:
+    """Records from a position on as JSON lines."""
+
+def replay_journal(
+    path: str | os.PathLike[str],
+) -> tuple[str, int, list[tuple[str, str, str]]]:
+    """State hash in hex, position, and what the audit found."""

@@ -1,0 +1,434 @@
+"""The embedded engine: the same path as a gRPC call, without gRPC.
+
+Example:
+    >>> import holdfast
+    >>> engine = holdfast.Engine.memory()
+    >>> _ = engine.receive_stock(request_id="r1", sku="cup", warehouse="hz", quantity=1)
+    >>> placed = engine.place_order(
+    ...     request_id="r2", order_number="A1", source_channel="WECHAT", urgency="NORMAL",
+    ...     lines=[{"sku": "cup", "warehouse": "hz", "quantity": 1}])
+    >>> str(placed.order.hold_state)
+    'HELD'
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+
+from holdfast import _engine, errors, results
+from holdfast.async_calls import AsyncCalls
+from holdfast.calls import Calls, Fields
+
+if TYPE_CHECKING:
+    from holdfast.pb import events_pb2
+
+T = TypeVar("T")
+
+_BATCHABLE = (
+    "place_order",
+    "start_payment",
+    "fail_payment",
+    "confirm_payment",
+    "release_hold",
+    "cancel_order",
+    "advance_parcel",
+    "receive_stock",
+)
+_BATCH_RESULTS: Mapping[str, type[Any]] = {
+    "place_order": results.OrderResult,
+    "start_payment": results.OrderResult,
+    "fail_payment": results.OrderResult,
+    "confirm_payment": results.PaymentConfirmed,
+    "release_hold": results.OrderResult,
+    "cancel_order": results.OrderCancelled,
+    "advance_parcel": results.ParcelAdvanced,
+    "receive_stock": results.StockReceived,
+}
+BatchOutcome: TypeAlias = (
+    results.OrderResult
+    | results.PaymentConfirmed
+    | results.OrderCancelled
+    | results.ParcelAdvanced
+    | results.StockReceived
+    | errors.Refused
+)
+"""What one command of a batch answered: its result, or why it was refused."""
+
+
+class ManualClock:
+    """A clock that moves when it is told to, for tests and rehearsals."""
+
+    def __init__(self, now_ms: int) -> None:
+        """Starts at a UTC instant in milliseconds since 1970."""
+        self.inner = _engine.ManualClock(now_ms)
+
+    @property
+    def now_ms(self) -> int:
+        """The clock's time."""
+        return self.inner.now_ms()
+
+    def advance(
+        self, *, minutes: float = 0, seconds: float = 0, milliseconds: int = 0
+    ) -> int:
+        """Moves the clock and gives the new time in milliseconds."""
+        delta = round(minutes * 60_000 + seconds * 1_000) + milliseconds
+        return self.inner.advance(delta)
+
+
+class _Handle:
+    """An open engine of the extension, with errors made typed."""
+
+    def __init__(self, inner: _engine.Engine, locale: str) -> None:
+        self.inner = inner
+        self.locale = locale
+
+    def call(self, name: str, request: bytes, deadline_ms: int | None) -> bytes:
+        from holdfast import messages
+
+        with _Typed():
+            return self.inner.call(
+                messages.path(name), request, deadline_ms=deadline_ms, locale=self.locale
+            )
+
+
+class _Typed:
+    """Turns the extension's exceptions into those of `errors`."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, _engine.Refused):
+            raise errors.refused(error.code, error.reason, error.message, error.facts) from None
+        if isinstance(error, _engine.OpenError):
+            raise errors.not_opened(error.reason, error.message, error.facts) from None
+        if isinstance(error, _engine.Forked):
+            raise errors.ForkedEngineError(str(error), reason="FORKED") from None
+
+
+def _open(
+    path: str | os.PathLike[str] | None,
+    merchant: str,
+    durability: str,
+    clock: ManualClock | None,
+    key_file: str | os.PathLike[str] | None,
+    locale: str,
+) -> _Handle:
+    settings = {
+        "path": None if path is None else str(Path(path)),
+        "merchant": merchant,
+        "durability": durability,
+        "embedded": True,
+        "key_file": None if key_file is None else str(Path(key_file)),
+    }
+    with _Typed():
+        inner = _engine.Engine.open(json.dumps(settings), None if clock is None else clock.inner)
+    return _Handle(inner, locale)
+
+
+class Engine(Calls):
+    """An engine in this process. Calls block until they are durable.
+
+    Methods may be called from any thread; the interpreter is free while the
+    engine works. Use it as a context manager, or call `close`. After a fork the
+    child's handle raises `ForkedEngineError`.
+    """
+
+    def __init__(self, handle: _Handle, deadline_ms: int | None = None) -> None:
+        """Use `open` or `memory` instead."""
+        self._handle = handle
+        self._deadline_ms = deadline_ms
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        merchant: str = "default",
+        durability: str = "synced",
+        clock: ManualClock | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        locale: str = "",
+        deadline_ms: int | None = None,
+    ) -> Self:
+        """Open the engine of a data folder, replaying its journal.
+
+        Args:
+            path: The data folder; made if there is none.
+            merchant: Whose stock and orders the calls are about.
+            durability: "synced" (on disk before the answer) or "logged".
+            clock: A clock of your own, for tests.
+            key_file: Key ring of the sealed documents, if not in the folder.
+            locale: Language of instructions and messages, as "zh-CN".
+            deadline_ms: Longest a call may take; 5 seconds if absent.
+
+        Raises:
+            JournalLockedError: Another engine has the folder.
+            JournalCorruptError: The journal is damaged; nothing was changed.
+            OpenError: Anything else that keeps it from opening.
+        """
+        return cls(_open(path, merchant, durability, clock, key_file, locale), deadline_ms)
+
+    @classmethod
+    def memory(
+        cls,
+        *,
+        merchant: str = "default",
+        clock: ManualClock | None = None,
+        locale: str = "",
+        deadline_ms: int | None = None,
+    ) -> Self:
+        """Open an engine that forgets everything when it is closed."""
+        return cls(_open(None, merchant, "synced", clock, None, locale), deadline_ms)
+
+    def _call(self, name: str, result: type[T], fields: Fields) -> T:
+        from holdfast import messages
+
+        payload = self._handle.call(name, messages.encode(name, fields), self._deadline_ms)
+        return messages.decode(name, payload, result)
+
+    def batch_submit(self, commands: Iterable[Fields]) -> list[BatchOutcome]:
+        """Submit up to 1,000 commands, decided in order, each with its own outcome.
+
+        A command is a mapping with one key, the method's name, and its arguments:
+        `{"place_order": {...}}`. A refusal stands in its place in the list; it is
+        not raised.
+        """
+        name = "OrderService/BatchSubmit"
+        payload = self._handle.call(name, _encode_batch(commands), self._deadline_ms)
+        return _decode_batch(payload)
+
+    def place_orders(self, orders: Iterable[Fields]) -> list[BatchOutcome]:
+        """Place many orders at once; the same arguments as `place_order`."""
+        return self.batch_submit({"place_order": order} for order in orders)
+
+    def watch_events(
+        self,
+        *,
+        after_seq: int = 0,
+        types: Iterable[str] | None = None,
+        order_number: str | None = None,
+        sku: str | None = None,
+        follow: bool = False,
+        poll_seconds: float = 0.02,
+    ) -> Iterator[results.Event]:
+        """Iterate over durable events after a position.
+
+        Args:
+            after_seq: The last position that was seen.
+            types: Only these types, as "HoldExpired".
+            order_number: Only this order.
+            sku: Only events that moved this SKU.
+            follow: Go on with what happens, instead of ending at the present.
+            poll_seconds: How often to look for more while following.
+        """
+        from holdfast import messages
+
+        filters = {
+            "after_seq": after_seq,
+            "types": list(types or ()),
+            "order_number": order_number,
+            "sku": sku,
+        }
+        with _Typed():
+            watch = self._handle.inner.watch(messages.encode("EventService/WatchEvents", filters))
+        while True:
+            with _Typed():
+                taken = watch.take(256)
+            for payload in taken:
+                yield messages.read(_parse_event(payload), results.Event)
+            if not taken:
+                if not follow:
+                    return
+                time.sleep(poll_seconds)
+
+    def metrics(self) -> Mapping[str, object]:
+        """Counters of the engine and its journal; times in microseconds."""
+        with _Typed():
+            found: Mapping[str, object] = json.loads(self._handle.inner.metrics_json())
+        return found
+
+    def close(self) -> None:
+        """Make everything durable and stop. A second call does nothing."""
+        with _Typed():
+            self._handle.inner.close()
+
+    def __enter__(self) -> Self:
+        """Gives the engine itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the engine."""
+        self.close()
+
+
+class AsyncEngine(AsyncCalls):
+    """The same engine for an event loop: only durable waits are awaited.
+
+    It belongs to the loop that makes the first call.
+    """
+
+    def __init__(self, handle: _Handle, deadline_ms: int | None = None) -> None:
+        """Use `open` or `memory` instead."""
+        self._handle = handle
+        self._deadline_ms = deadline_ms
+        self._tickets = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._fd = -1
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        merchant: str = "default",
+        durability: str = "synced",
+        clock: ManualClock | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        locale: str = "",
+        deadline_ms: int | None = None,
+    ) -> Self:
+        """Open the engine of a data folder; see `Engine.open`. Blocks while replaying."""
+        return cls(_open(path, merchant, durability, clock, key_file, locale), deadline_ms)
+
+    @classmethod
+    def memory(
+        cls,
+        *,
+        merchant: str = "default",
+        clock: ManualClock | None = None,
+        locale: str = "",
+        deadline_ms: int | None = None,
+    ) -> Self:
+        """Open an engine that forgets everything when it is closed."""
+        return cls(_open(None, merchant, "synced", clock, None, locale), deadline_ms)
+
+    async def _call(self, name: str, result: type[T], fields: Fields) -> T:
+        from holdfast import messages
+
+        payload = await self._submit(name, messages.encode(name, fields))
+        return messages.decode(name, payload, result)
+
+    async def _submit(self, name: str, request: bytes) -> bytes:
+        from holdfast import messages
+
+        loop = self._attach()
+        ticket = next(self._tickets)
+        future: asyncio.Future[tuple[int, bytes]] = loop.create_future()
+        self._waiting[ticket] = future
+        try:
+            with _Typed():
+                ready = self._handle.inner.submit(
+                    ticket,
+                    messages.path(name),
+                    request,
+                    deadline_ms=self._deadline_ms,
+                    locale=self._handle.locale,
+                )
+            code, payload = await future if ready is None else ready
+        finally:
+            self._waiting.pop(ticket, None)
+        if code != 0:
+            with _Typed():
+                raise _engine.refused(code, payload)
+        return payload
+
+    def _attach(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            with _Typed():
+                self._fd = self._handle.inner.completions_fd()
+            loop.add_reader(self._fd, self._complete)
+            self._loop = loop
+        if self._loop is not loop:
+            raise RuntimeError("an AsyncEngine belongs to the loop that made its first call")
+        return loop
+
+    def _complete(self) -> None:
+        for ticket, code, payload in self._handle.inner.take_completions():
+            future = self._waiting.get(ticket)
+            if future is not None and not future.done():
+                future.set_result((code, payload))
+
+    async def batch_submit(self, commands: Iterable[Fields]) -> list[BatchOutcome]:
+        """Submit up to 1,000 commands; see `Engine.batch_submit`."""
+        return _decode_batch(
+            await self._submit("OrderService/BatchSubmit", _encode_batch(commands))
+        )
+
+    async def place_orders(self, orders: Iterable[Fields]) -> list[BatchOutcome]:
+        """Place many orders at once; the same arguments as `place_order`."""
+        return await self.batch_submit({"place_order": order} for order in orders)
+
+    def metrics(self) -> Mapping[str, object]:
+        """Counters of the engine and its journal; times in microseconds."""
+        with _Typed():
+            found: Mapping[str, object] = json.loads(self._handle.inner.metrics_json())
+        return found
+
+    async def close(self) -> None:
+        """Make everything durable and stop. A second call does nothing."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(self._fd)
+            self._loop = None
+        with _Typed():
+            await asyncio.get_running_loop().run_in_executor(None, self._handle.inner.close)
+
+    async def __aenter__(self) -> Self:
+        """Gives the engine itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Closes the engine."""
+        await self.close()
+
+
+def _encode_batch(commands: Iterable[Fields]) -> bytes:
+    from holdfast import messages
+
+    listed = list(commands)
+    for index, command in enumerate(listed):
+        if len(command) != 1 or next(iter(command)) not in _BATCHABLE:
+            raise errors.InvalidArgument(
+                f"commands[{index}] must have one key, one of {', '.join(_BATCHABLE)}.",
+                reason="FIELD_INVALID",
+                facts={"field": f"commands[{index}]"},
+                code="INVALID_ARGUMENT",
+            )
+    return messages.encode("OrderService/BatchSubmit", {"commands": listed})
+
+
+def _decode_batch(payload: bytes) -> list[BatchOutcome]:
+    from holdfast import messages
+    from holdfast.pb import orders_pb2
+
+    response = orders_pb2.BatchSubmitResponse.FromString(payload)
+    outcomes: list[BatchOutcome] = []
+    for outcome in response.outcomes:
+        kind = outcome.WhichOneof("outcome")
+        if kind == "refused":
+            refused = outcome.refused
+            outcomes.append(
+                errors.refused(refused.code, refused.reason, refused.message, refused.facts)
+            )
+        else:
+            outcomes.append(messages.read(getattr(outcome, kind), _BATCH_RESULTS[kind]))
+    return outcomes
+
+
+def _parse_event(payload: bytes) -> "events_pb2.Event":
+    from holdfast.pb import events_pb2
+
+    return events_pb2.WatchEventsResponse.FromString(payload).event
