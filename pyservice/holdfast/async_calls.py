@@ -42,7 +42,9 @@ class AsyncCalls(ABC):
         reason: str | None = None,
     ) -> results.StockReceived:
         """Take goods in; creates SKU and warehouse on first sight."""
-        return await self._call("StockService/ReceiveStock", results.StockReceived, _fields(locals()))
+        return await self._call(
+            "StockService/ReceiveStock", results.StockReceived, _fields(locals())
+        )
 
     async def move_stock(
         self,
@@ -83,7 +85,9 @@ class AsyncCalls(ABC):
         channel_buffers: Iterable[Fields] | None = None,
     ) -> results.StockResult:
         """Set oversell policy and channel buffers of a SKU in a warehouse."""
-        return await self._call("StockService/ConfigurePool", results.StockResult, _fields(locals()))
+        return await self._call(
+            "StockService/ConfigurePool", results.StockResult, _fields(locals())
+        )
 
     async def configure_warehouse(
         self,
@@ -119,7 +123,9 @@ class AsyncCalls(ABC):
         shop_id: str | None = None,
     ) -> results.SkusMapped:
         """Map channel SKUs of a shop to SKUs."""
-        return await self._call("StockService/MapChannelSkus", results.SkusMapped, _fields(locals()))
+        return await self._call(
+            "StockService/MapChannelSkus", results.SkusMapped, _fields(locals())
+        )
 
     async def get_stock(
         self, sku: str, *, warehouse: str | None = None, source_channel: str | None = None
@@ -203,7 +209,9 @@ class AsyncCalls(ABC):
         payment_ref: str | None = None,
     ) -> results.OrderResult:
         """Say that a presale's deposit is paid: the hold lives until the balance is due."""
-        return await self._call("OrderService/ConfirmDeposit", results.OrderResult, _fields(locals()))
+        return await self._call(
+            "OrderService/ConfirmDeposit", results.OrderResult, _fields(locals())
+        )
 
     async def release_hold(
         self, *, request_id: str, order_number: str, reason: str | None = None
@@ -226,7 +234,9 @@ class AsyncCalls(ABC):
         reason: str | None = None,
     ) -> results.OrderCancelled:
         """Cancel an order or some of its parcels; answered per parcel."""
-        return await self._call("OrderService/CancelOrder", results.OrderCancelled, _fields(locals()))
+        return await self._call(
+            "OrderService/CancelOrder", results.OrderCancelled, _fields(locals())
+        )
 
     async def get_order(self, order_number: str) -> results.Order:
         """An order by its number, or by the channel's order id alone."""
@@ -284,7 +294,9 @@ class AsyncCalls(ABC):
         warehouse: str | None = None,
     ) -> results.ParcelAdvanced:
         """Record that a parcel entered a node, by whom and with which device."""
-        return await self._call("ParcelService/AdvanceParcel", results.ParcelAdvanced, _fields(locals()))
+        return await self._call(
+            "ParcelService/AdvanceParcel", results.ParcelAdvanced, _fields(locals())
+        )
 
     async def override_parcel(
         self,
@@ -298,13 +310,17 @@ class AsyncCalls(ABC):
         evidence: Mapping[str, str] | None = None,
     ) -> results.ParcelResult:
         """Move a parcel with a supervisor's right; the reason is kept."""
-        return await self._call("ParcelService/OverrideParcel", results.ParcelResult, _fields(locals()))
+        return await self._call(
+            "ParcelService/OverrideParcel", results.ParcelResult, _fields(locals())
+        )
 
     async def reroute_parcel(
         self, *, request_id: str, parcel_id: str, warehouse: str, reason: str | None = None
     ) -> results.ParcelResult:
         """Move a parcel's promise to another warehouse in one step, nodes 1 to 4."""
-        return await self._call("ParcelService/RerouteParcel", results.ParcelResult, _fields(locals()))
+        return await self._call(
+            "ParcelService/RerouteParcel", results.ParcelResult, _fields(locals())
+        )
 
     async def split_parcel(
         self,
@@ -327,13 +343,17 @@ class AsyncCalls(ABC):
         review_minutes: int | None = None,
     ) -> results.ParcelResult:
         """Stop a parcel until a person decides."""
-        return await self._call("ParcelService/SuspendParcel", results.ParcelResult, _fields(locals()))
+        return await self._call(
+            "ParcelService/SuspendParcel", results.ParcelResult, _fields(locals())
+        )
 
     async def resume_parcel(
         self, *, request_id: str, parcel_id: str, reason: str
     ) -> results.ParcelResult:
         """End a suspension or an intercept."""
-        return await self._call("ParcelService/ResumeParcel", results.ParcelResult, _fields(locals()))
+        return await self._call(
+            "ParcelService/ResumeParcel", results.ParcelResult, _fields(locals())
+        )
 
     async def put_back_parcel(
         self,
@@ -344,7 +364,9 @@ class AsyncCalls(ABC):
         device: str | None = None,
     ) -> results.ParcelResult:
         """Scan a cancelled parcel's goods back onto the shelf."""
-        return await self._call("ParcelService/PutBackParcel", results.ParcelResult, _fields(locals()))
+        return await self._call(
+            "ParcelService/PutBackParcel", results.ParcelResult, _fields(locals())
+        )
 
     async def get_parcel(self, parcel_id: str) -> results.ParcelDetail:
         """A parcel with its goods and its history."""
@@ -369,7 +391,9 @@ class AsyncCalls(ABC):
 
     async def publish_policy(self, *, request_id: str, policy_json: str) -> results.PolicyPublished:
         """Publish a policy as JSON; the next decision uses it."""
-        return await self._call("AdminService/PublishPolicy", results.PolicyPublished, _fields(locals()))
+        return await self._call(
+            "AdminService/PublishPolicy", results.PolicyPublished, _fields(locals())
+        )
 
     async def get_policy(self, *, policy_version: int | None = None) -> results.PolicyVersion:
         """A policy with all defaults filled in; the current one if none is named."""
@@ -393,7 +417,9 @@ class AsyncCalls(ABC):
         self, *, request_id: str, token_sha256: bytes | None = None, actor: str | None = None
     ) -> results.TokensRevoked:
         """Revoke one token, or all of an actor."""
-        return await self._call("AdminService/RevokeToken", results.TokensRevoked, _fields(locals()))
+        return await self._call(
+            "AdminService/RevokeToken", results.TokensRevoked, _fields(locals())
+        )
 
     async def register_device(
         self,

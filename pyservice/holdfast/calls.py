@@ -240,9 +240,7 @@ class Calls(ABC):
 
     def get_order_document(self, order_number: str, *, purpose: str) -> results.OrderDocument:
         """The sealed document of an order, opened; the purpose is kept."""
-        return self._call(
-            "OrderService/GetOrderDocument", results.OrderDocument, _fields(locals())
-        )
+        return self._call("OrderService/GetOrderDocument", results.OrderDocument, _fields(locals()))
 
     def list_orders(
         self,
@@ -421,9 +419,7 @@ class Calls(ABC):
 
     def reconcile_clock(self, *, request_id: str, reason: str) -> results.ClockReconciled:
         """Accept the wall clock, so that deadlines run again."""
-        return self._call(
-            "AdminService/ReconcileClock", results.ClockReconciled, _fields(locals())
-        )
+        return self._call("AdminService/ReconcileClock", results.ClockReconciled, _fields(locals()))
 
 
 def _fields(arguments: dict[str, object]) -> Fields:

@@ -73,9 +73,7 @@ class ManualClock:
         """The clock's time."""
         return self.inner.now_ms()
 
-    def advance(
-        self, *, minutes: float = 0, seconds: float = 0, milliseconds: int = 0
-    ) -> int:
+    def advance(self, *, minutes: float = 0, seconds: float = 0, milliseconds: int = 0) -> int:
         """Moves the clock and gives the new time in milliseconds."""
         delta = round(minutes * 60_000 + seconds * 1_000) + milliseconds
         return self.inner.advance(delta)
@@ -206,8 +204,8 @@ class Engine(Calls):
         not raised.
         """
         name = "OrderService/BatchSubmit"
-        payload = self._handle.call(name, _encode_batch(commands), self._deadline_ms)
-        return _decode_batch(payload)
+        payload = self._handle.call(name, encode_batch(commands), self._deadline_ms)
+        return decode_batch(payload)
 
     def place_orders(self, orders: Iterable[Fields]) -> list[BatchOutcome]:
         """Place many orders at once; the same arguments as `place_order`."""
@@ -364,9 +362,7 @@ class AsyncEngine(AsyncCalls):
 
     async def batch_submit(self, commands: Iterable[Fields]) -> list[BatchOutcome]:
         """Submit up to 1,000 commands; see `Engine.batch_submit`."""
-        return _decode_batch(
-            await self._submit("OrderService/BatchSubmit", _encode_batch(commands))
-        )
+        return decode_batch(await self._submit("OrderService/BatchSubmit", encode_batch(commands)))
 
     async def place_orders(self, orders: Iterable[Fields]) -> list[BatchOutcome]:
         """Place many orders at once; the same arguments as `place_order`."""
@@ -395,7 +391,8 @@ class AsyncEngine(AsyncCalls):
         await self.close()
 
 
-def _encode_batch(commands: Iterable[Fields]) -> bytes:
+def encode_batch(commands: Iterable[Fields]) -> bytes:
+    """The request bytes of a batch."""
     from holdfast import messages
 
     listed = list(commands)
@@ -410,7 +407,8 @@ def _encode_batch(commands: Iterable[Fields]) -> bytes:
     return messages.encode("OrderService/BatchSubmit", {"commands": listed})
 
 
-def _decode_batch(payload: bytes) -> list[BatchOutcome]:
+def decode_batch(payload: bytes) -> list[BatchOutcome]:
+    """The outcomes of a batch, refusals as exceptions that were not raised."""
     from holdfast import messages
     from holdfast.pb import orders_pb2
 

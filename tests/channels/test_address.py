@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from channel_payloads import douyin, one, only_problem, taobao, youzan
+
 from holdfast.channels.address import normalise
 from holdfast.channels.divisions import justified_code
 

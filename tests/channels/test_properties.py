@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import pytest
-
 from channel_payloads import douyin, taobao, youzan
 
 pytest.importorskip("hypothesis")

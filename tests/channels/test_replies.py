@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
 from channel_payloads import (
     douyin,
     douyin_page,
@@ -17,6 +16,7 @@ from channel_payloads import (
     youzan,
     youzan_page,
 )  # fmt: skip
+
 from holdfast.channels import (
     MalformedPayloadError,
     PlatformError,

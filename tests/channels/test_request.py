@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from channel_payloads import douyin, douyin_line, one, taobao, youzan, youzan_line
+
 from holdfast.channels import CORE_FIELDS, UnplaceableOrderError, order_request
 
 

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
 from channel_payloads import (
     BATCH,
     TALENT,
@@ -20,6 +19,7 @@ from channel_payloads import (
     youzan,
     youzan_line,
 )  # fmt: skip
+
 from holdfast.channels import MappedOrder
 
 PHONE = "13900001111"

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-
 from channel_payloads import douyin, douyin_page, one, taobao, taobao_page, youzan, youzan_page
+
 from holdfast.channels import CORE_FIELDS
 from holdfast.channels.adapter import Adapter
 from holdfast.channels.mapping import ADAPTERS

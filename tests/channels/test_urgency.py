@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from channel_payloads import douyin, one, taobao, youzan
+
 from holdfast.channels.urgency import wants_haste
 
 _SEEN = 1731000061

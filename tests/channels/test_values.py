@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
 from channel_payloads import (
     douyin,
     douyin_line,
@@ -17,6 +16,7 @@ from channel_payloads import (
     youzan,
     youzan_line,
 )  # fmt: skip
+
 from holdfast.channels import map_reply
 
 

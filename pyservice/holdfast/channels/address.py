@@ -178,7 +178,7 @@ def _without_prefix(detail: str | None, names: Sequence[str | None]) -> str | No
     for name in names:
         if not name or not rest.startswith(name):
             continue
-        after = rest[len(name) :].lstrip(" ,，")  # noqa: RUF001
+        after = rest[len(name) :].lstrip(" ,，")
         certain = len(name) > 2 and name[-1] in "省市区县州盟旗镇乡道"
         if certain or any(after.startswith(other) for other in names if other):
             rest = after

@@ -15,7 +15,7 @@ _MOBILE: Final = re.compile(
     r"(?<![0-9])(?:(?:\+|00)?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]{4}){2}(?:-[0-9]{1,6})?(?![0-9])"
 )
 #: Anything a receiver's phone may be: mobile, land line, abroad, virtual with extension, masked.
-_PHONE: Final = re.compile(r"\+?[0-9*（(][0-9* ()（）,-]{4,31}")  # noqa: RUF001
+_PHONE: Final = re.compile(r"\+?[0-9*（(][0-9* ()（）,-]{4,31}")
 _REDACTED: Final = "***********"
 
 

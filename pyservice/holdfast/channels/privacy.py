@@ -28,7 +28,7 @@ def privacy_of(value: str) -> Privacy:
     """The state of one value."""
     if is_ciphertext(value):
         return Privacy.ENCRYPTED
-    return Privacy.MASKED if "*" in value or "＊" in value else Privacy.CLEAR  # noqa: RUF001
+    return Privacy.MASKED if "*" in value or "＊" in value else Privacy.CLEAR
 
 
 def readability(value: str) -> int:

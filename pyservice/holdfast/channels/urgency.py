@@ -21,7 +21,7 @@ NO_HINT: Final = "NO_HINT"
 
 # Wishes for haste; what only looks like one is taken out first.
 _CALM: Final = re.compile(
-    r"(?:不|没|别|无需|无须|甭|莫)[^,，。.!！;；\s]{0,3}(?:着急|赶时间|急|加急|尽快|催|赶)"  # noqa: RUF001
+    r"(?:不|没|别|无需|无须|甭|莫)[^,，。.!！;；\s]{0,3}(?:着急|赶时间|急|加急|尽快|催|赶)"
     r"|急救|急诊|应急|急冻|急性"
 )
 _HASTE: Final = re.compile(

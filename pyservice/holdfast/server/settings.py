@@ -1,0 +1,77 @@
+"""What a server is started with."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast.errors import HoldfastError
+
+
+class SettingsError(HoldfastError):
+    """A setting is wrong; the message says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Settings of the gRPC service.
+
+    Attributes:
+        data: Data folder; `None` keeps everything in memory.
+        host: Address to listen on. Anything but loopback needs TLS.
+        port: Port of the service; 0 takes a free one.
+        metrics_port: Port of /metrics on loopback; 0 takes a free one, -1 none.
+        durability: "synced" or "logged".
+        merchant: Merchant of the operator's credential.
+        tls_cert: PEM certificate chain, with `tls_key`.
+        tls_key: PEM private key.
+        tls_client_ca: PEM roots; clients must then show a certificate.
+        admin_token_file: Where the operator's secret is kept; made if absent.
+        key_file: Key ring of the sealed documents.
+        drain_grace_s: How long the port stays open after NOT_SERVING.
+        default_deadline_ms: Deadline of calls that state none.
+    """
+
+    data: Path | None = Path("data")
+    host: str = "127.0.0.1"
+    port: int = 7420
+    metrics_port: int = 0
+    durability: str = "synced"
+    merchant: str = "default"
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    admin_token_file: Path | None = None
+    key_file: Path | None = None
+    drain_grace_s: float = 2.0
+    default_deadline_ms: int = 5_000
+
+    def check(self) -> None:
+        """Refuses what cannot be served safely.
+
+        Raises:
+            SettingsError: Plain text beyond loopback, half a key pair, a missing file.
+        """
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise SettingsError("TLS needs both --tls-cert and --tls-key.", reason="TLS_INCOMPLETE")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise SettingsError(
+                "--tls-client-ca needs --tls-cert and --tls-key.", reason="TLS_INCOMPLETE"
+            )
+        for path in (self.tls_cert, self.tls_key, self.tls_client_ca):
+            if path is not None and not path.is_file():
+                raise SettingsError(f"{path} is no file.", reason="TLS_FILE_MISSING")
+        if self.tls_cert is None and not _is_loopback(self.host):
+            raise SettingsError(
+                f"Plain text is served on loopback only, not on {self.host}. "
+                "Give --tls-cert and --tls-key, or listen on 127.0.0.1.",
+                reason="PLAIN_TEXT_REFUSED",
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
