@@ -65,7 +65,10 @@ impl Clock {
     #[must_use]
     pub fn steps(&self) -> (u64, Millis) {
         match self {
-            Self::System(clock) => (clock.steps.load(Ordering::Relaxed), clock.step_ms.load(Ordering::Relaxed)),
+            Self::System(clock) => (
+                clock.steps.load(Ordering::Relaxed),
+                clock.step_ms.load(Ordering::Relaxed),
+            ),
             Self::Manual(_) => (0, 0),
         }
     }
@@ -98,7 +101,15 @@ pub struct SystemClock {
 impl Default for SystemClock {
     fn default() -> Self {
         let wall = wall_ms();
-        Self { anchor: Mutex::new(Anchor { wall, at: Instant::now(), last: wall }), steps: AtomicU64::new(0), step_ms: AtomicI64::new(0) }
+        Self {
+            anchor: Mutex::new(Anchor {
+                wall,
+                at: Instant::now(),
+                last: wall,
+            }),
+            steps: AtomicU64::new(0),
+            step_ms: AtomicI64::new(0),
+        }
     }
 }
 
@@ -109,7 +120,8 @@ impl SystemClock {
 
     fn follow(&self, wall: Millis, at: Instant) -> Millis {
         let mut anchor = self.anchor.lock();
-        let elapsed = Millis::try_from(at.duration_since(anchor.at).as_millis()).unwrap_or(Millis::MAX);
+        let elapsed =
+            Millis::try_from(at.duration_since(anchor.at).as_millis()).unwrap_or(Millis::MAX);
         let carried = anchor.wall + elapsed;
         let difference = wall - carried;
         if difference.abs() > STEP {
@@ -140,7 +152,9 @@ impl SystemClock {
 }
 
 fn wall_ms() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }
 
@@ -151,7 +165,11 @@ mod tests {
 
     fn clock_at(wall: Millis, at: Instant) -> SystemClock {
         let clock = SystemClock::default();
-        *clock.anchor.lock() = Anchor { wall, at, last: wall };
+        *clock.anchor.lock() = Anchor {
+            wall,
+            at,
+            last: wall,
+        };
         clock
     }
 
@@ -169,11 +187,20 @@ mod tests {
     fn a_small_difference_is_worked_off_slowly_and_never_backwards() {
         let at = Instant::now();
         let clock = clock_at(0, at);
-        assert_eq!(clock.follow(1_500, at + Duration::from_millis(1_000)), 1_050);
-        assert_eq!(clock.follow(1_060, at + Duration::from_millis(1_001)), 1_051);
+        assert_eq!(
+            clock.follow(1_500, at + Duration::from_millis(1_000)),
+            1_050
+        );
+        assert_eq!(
+            clock.follow(1_060, at + Duration::from_millis(1_001)),
+            1_051
+        );
         let mut last = 0;
         for step in 0..200 {
-            let now = clock.follow(1_000 + step, at + Duration::from_millis(1_001 + step.unsigned_abs()));
+            let now = clock.follow(
+                1_000 + step,
+                at + Duration::from_millis(1_001 + step.unsigned_abs()),
+            );
             assert!(now >= last, "time ran backwards");
             last = now;
         }

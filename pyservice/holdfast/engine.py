@@ -73,6 +73,10 @@ class ManualClock:
         """The clock's time."""
         return self.inner.now_ms()
 
+    def set(self, now_ms: int) -> None:
+        """Sets the clock; the engine never lets time run backwards."""
+        self.inner.set(now_ms)
+
     def advance(self, *, minutes: float = 0, seconds: float = 0, milliseconds: int = 0) -> int:
         """Moves the clock and gives the new time in milliseconds."""
         delta = round(minutes * 60_000 + seconds * 1_000) + milliseconds

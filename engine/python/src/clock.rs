@@ -16,7 +16,9 @@ pub struct ManualClock {
 impl ManualClock {
     #[new]
     fn new(now_ms: i64) -> Self {
-        Self { inner: Inner::new(now_ms) }
+        Self {
+            inner: Inner::new(now_ms),
+        }
     }
 
     fn now_ms(&self) -> i64 {

@@ -19,7 +19,11 @@ pub struct Completions {
 impl Completions {
     pub fn new() -> std::io::Result<Self> {
         let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { ready: Mutex::new(Vec::new()), fd, watched: AtomicBool::new(false) })
+        Ok(Self {
+            ready: Mutex::new(Vec::new()),
+            fd,
+            watched: AtomicBool::new(false),
+        })
     }
 
     pub fn push(&self, ticket: u64, reply: Reply) {

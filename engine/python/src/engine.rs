@@ -32,18 +32,33 @@ impl Engine {
     #[staticmethod]
     #[pyo3(signature = (settings_json, clock = None))]
     fn open(py: Python<'_>, settings_json: &str, clock: Option<&ManualClock>) -> PyResult<Self> {
-        let settings: Settings = serde_json::from_str(settings_json)
-            .map_err(|error| unusable(py, format!("the settings are wrong: {error}"), "SETTING_INVALID", &[]))?;
+        let settings: Settings = serde_json::from_str(settings_json).map_err(|error| {
+            unusable(
+                py,
+                format!("the settings are wrong: {error}"),
+                "SETTING_INVALID",
+                &[],
+            )
+        })?;
         let clock = match (clock, settings.clock) {
             (Some(clock), _) => Clock::Manual(Arc::clone(&clock.inner)),
             (None, ClockChoice::System) => Clock::System(SystemClock::default()),
-            (None, ClockChoice::ManualMs(now_ms)) => Clock::Manual(holdfast_engine::clock::ManualClock::new(now_ms)),
+            (None, ClockChoice::ManualMs(now_ms)) => {
+                Clock::Manual(holdfast_engine::clock::ManualClock::new(now_ms))
+            }
         };
         let completions = Arc::new(Completions::new()?);
-        let inner = py.detach(|| Inner::open_with_clock(settings, clock)).map_err(|error| not_opened(py, &error))?;
+        let inner = py
+            .detach(|| Inner::open_with_clock(settings, clock))
+            .map_err(|error| not_opened(py, &error))?;
         let signal = Arc::clone(&completions);
         inner.on_group(Box::new(move || signal.signal()));
-        Ok(Self { inner: RwLock::new(Some(inner)), completions, owner: std::process::id(), close_once: Mutex::new(()) })
+        Ok(Self {
+            inner: RwLock::new(Some(inner)),
+            completions,
+            owner: std::process::id(),
+            close_once: Mutex::new(()),
+        })
     }
 
     /// Answers a call; blocks without the interpreter lock until it is durable.
@@ -58,9 +73,21 @@ impl Engine {
         locale: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
         self.check_owner()?;
-        let call = Call { method, request, token, deadline: deadline_ms.map(Duration::from_millis), locale };
-        let reply = py.detach(|| self.inner.read().as_ref().map(|inner| inner.call(call))).ok_or_else(|| closed(py))?;
-        if reply.code == 0 { Ok(PyBytes::new(py, &reply.payload)) } else { Err(refused(py, &reply)) }
+        let call = Call {
+            method,
+            request,
+            token,
+            deadline: deadline_ms.map(Duration::from_millis),
+            locale,
+        };
+        let reply = py
+            .detach(|| self.inner.read().as_ref().map(|inner| inner.call(call)))
+            .ok_or_else(|| closed(py))?;
+        if reply.code == 0 {
+            Ok(PyBytes::new(py, &reply.payload))
+        } else {
+            Err(refused(py, &reply))
+        }
     }
 
     /// Begins a call. Gives (code, payload) if it is answered already; else the
@@ -78,7 +105,13 @@ impl Engine {
         locale: &str,
     ) -> PyResult<Option<(u32, Bound<'py, PyBytes>)>> {
         self.check_owner()?;
-        let call = Call { method, request, token, deadline: deadline_ms.map(Duration::from_millis), locale };
+        let call = Call {
+            method,
+            request,
+            token,
+            deadline: deadline_ms.map(Duration::from_millis),
+            locale,
+        };
         let ready = py.detach(|| {
             let inner = self.inner.read();
             let inner = inner.as_ref()?;
@@ -108,15 +141,35 @@ impl Engine {
     /// Answers that are ready: (ticket, code, payload).
     fn take_completions<'py>(&self, py: Python<'py>) -> Vec<(u64, u32, Bound<'py, PyBytes>)> {
         let ready = self.completions.take();
-        ready.into_iter().map(|(ticket, reply)| (ticket, reply.code, PyBytes::new(py, &reply.payload))).collect()
+        ready
+            .into_iter()
+            .map(|(ticket, reply)| (ticket, reply.code, PyBytes::new(py, &reply.payload)))
+            .collect()
     }
 
     /// Opens a stream of events.
     #[pyo3(signature = (request, token = None, locale = ""))]
-    fn watch(&self, py: Python<'_>, request: &[u8], token: Option<&str>, locale: &str) -> PyResult<Watch> {
+    fn watch(
+        &self,
+        py: Python<'_>,
+        request: &[u8],
+        token: Option<&str>,
+        locale: &str,
+    ) -> PyResult<Watch> {
         self.check_owner()?;
-        let call = Call { method: "/holdfast.v1.EventService/WatchEvents", request, token, deadline: None, locale };
-        let watch = self.inner.read().as_ref().map(|inner| inner.watch(call)).ok_or_else(|| closed(py))?;
+        let call = Call {
+            method: "/holdfast.v1.EventService/WatchEvents",
+            request,
+            token,
+            deadline: None,
+            locale,
+        };
+        let watch = self
+            .inner
+            .read()
+            .as_ref()
+            .map(|inner| inner.watch(call))
+            .ok_or_else(|| closed(py))?;
         watch.map(Watch::new).map_err(|reply| refused(py, &reply))
     }
 
@@ -143,7 +196,10 @@ impl Engine {
 
     /// What recovery found at the start, as JSON.
     fn recovery_json(&self) -> PyResult<String> {
-        self.with(|inner| serde_json::to_string(inner.recovery()).expect("a report has only plain keys and values"))
+        self.with(|inner| {
+            serde_json::to_string(inner.recovery())
+                .expect("a report has only plain keys and values")
+        })
     }
 
     fn drain(&self) -> PyResult<()> {
@@ -158,7 +214,9 @@ impl Engine {
         }
         py.detach(|| {
             let _once = self.close_once.lock();
-            let Some(mut inner) = self.inner.write().take() else { return Ok(()) };
+            let Some(mut inner) = self.inner.write().take() else {
+                return Ok(());
+            };
             inner.close()
         })
         .map_err(|error| unusable(py, error.to_string(), "COMMIT_UNKNOWN", &[]))
@@ -167,12 +225,20 @@ impl Engine {
 
 impl Engine {
     fn check_owner(&self) -> PyResult<()> {
-        if std::process::id() == self.owner { Ok(()) } else { Err(forked(self.owner)) }
+        if std::process::id() == self.owner {
+            Ok(())
+        } else {
+            Err(forked(self.owner))
+        }
     }
 
     fn with<T>(&self, ask: impl FnOnce(&Inner) -> T) -> PyResult<T> {
         self.check_owner()?;
-        self.inner.read().as_ref().map(ask).ok_or_else(|| Python::attach(closed))
+        self.inner
+            .read()
+            .as_ref()
+            .map(ask)
+            .ok_or_else(|| Python::attach(closed))
     }
 }
 

@@ -15,8 +15,18 @@ pyo3::create_exception!(
     PyException,
     "A refused call: .code (gRPC), .reason, .facts, .message, .status (encoded google.rpc.Status)."
 );
-pyo3::create_exception!(holdfast._engine, OpenError, PyException, "An engine that cannot be used: .reason, .facts, .message.");
-pyo3::create_exception!(holdfast._engine, Forked, PyRuntimeError, "The engine belongs to the process that opened it.");
+pyo3::create_exception!(
+    holdfast._engine,
+    OpenError,
+    PyException,
+    "An engine that cannot be used: .reason, .facts, .message."
+);
+pyo3::create_exception!(
+    holdfast._engine,
+    Forked,
+    PyRuntimeError,
+    "The engine belongs to the process that opened it."
+);
 
 /// The exception of a reply whose code is not 0.
 pub fn refused(py: Python<'_>, reply: &Reply) -> PyErr {
@@ -38,7 +48,10 @@ pub fn refused(py: Python<'_>, reply: &Reply) -> PyErr {
 pub fn unusable(py: Python<'_>, message: String, reason: &str, facts: &[(&str, String)]) -> PyErr {
     let build = || {
         let exception = py.get_type::<OpenError>().call1((message.as_str(),))?;
-        let facts: BTreeMap<&str, &str> = facts.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let facts: BTreeMap<&str, &str> = facts
+            .iter()
+            .map(|(key, value)| (*key, value.as_str()))
+            .collect();
         exception.setattr("reason", reason)?;
         exception.setattr("facts", facts)?;
         exception.setattr("message", message.as_str())?;
@@ -52,9 +65,13 @@ pub fn not_opened(py: Python<'_>, error: &Inner) -> PyErr {
     let (reason, facts) = match error {
         Inner::Journal(error) => journal_facts(error),
         Inner::Vault(_) => ("DOCUMENTS_UNUSABLE", Vec::new()),
-        Inner::Inconsistent(error) => ("JOURNAL_INCONSISTENT", vec![("seq", error.seq.to_string())]),
+        Inner::Inconsistent(error) => {
+            ("JOURNAL_INCONSISTENT", vec![("seq", error.seq.to_string())])
+        }
         Inner::Record { seq, .. } => ("JOURNAL_INCONSISTENT", vec![("seq", seq.to_string())]),
-        Inner::Setting { setting, .. } => ("SETTING_INVALID", vec![("setting", (*setting).to_owned())]),
+        Inner::Setting { setting, .. } => {
+            ("SETTING_INVALID", vec![("setting", (*setting).to_owned())])
+        }
     };
     unusable(py, error.to_string(), reason, &facts)
 }
@@ -68,17 +85,34 @@ pub fn journal_failed(py: Python<'_>, error: &JournalError) -> PyErr {
 fn journal_facts(error: &JournalError) -> (&'static str, Vec<(&'static str, String)>) {
     match error {
         JournalError::Io { path, .. } => ("JOURNAL_IO", vec![("path", path.display().to_string())]),
-        JournalError::Locked { path, pid } => ("JOURNAL_LOCKED", vec![("path", path.display().to_string()), ("pid", pid.clone())]),
-        JournalError::Corrupt { path, offset, good_seq, .. } => (
-            "JOURNAL_CORRUPT",
-            vec![("path", path.display().to_string()), ("offset", offset.to_string()), ("good_seq", good_seq.to_string())],
+        JournalError::Locked { path, pid } => (
+            "JOURNAL_LOCKED",
+            vec![("path", path.display().to_string()), ("pid", pid.clone())],
         ),
-        JournalError::Newer { found, known, .. } => ("JOURNAL_NEWER", vec![("found", found.to_string()), ("known", known.to_string())]),
+        JournalError::Corrupt {
+            path,
+            offset,
+            good_seq,
+            ..
+        } => (
+            "JOURNAL_CORRUPT",
+            vec![
+                ("path", path.display().to_string()),
+                ("offset", offset.to_string()),
+                ("good_seq", good_seq.to_string()),
+            ],
+        ),
+        JournalError::Newer { found, known, .. } => (
+            "JOURNAL_NEWER",
+            vec![("found", found.to_string()), ("known", known.to_string())],
+        ),
         JournalError::Missing { seq } => ("JOURNAL_MISSING", vec![("seq", seq.to_string())]),
     }
 }
 
 /// The exception of a handle that was carried into a forked child.
 pub fn forked(owner: u32) -> PyErr {
-    Forked::new_err(format!("this engine was opened by process {owner}; a forked child must not use it. Open engines after the fork, or talk to one over gRPC"))
+    Forked::new_err(format!(
+        "this engine was opened by process {owner}; a forked child must not use it. Open engines after the fork, or talk to one over gRPC"
+    ))
 }

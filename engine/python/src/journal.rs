@@ -13,19 +13,30 @@ use crate::error::{journal_failed, not_opened};
 /// Checks every frame of a data folder's journal; a JSON report.
 #[pyfunction]
 pub fn verify_journal(py: Python<'_>, path: PathBuf) -> PyResult<String> {
-    let report = py.detach(|| verify(&path.join("journal"))).map_err(|error| journal_failed(py, &error))?;
+    let report = py
+        .detach(|| verify(&path.join("journal")))
+        .map_err(|error| journal_failed(py, &error))?;
     Ok(serde_json::to_string(&report).expect("a report has only plain keys and values"))
 }
 
 /// Records from a position on as JSON lines, at most `limit`.
 #[pyfunction]
-pub fn dump_journal(py: Python<'_>, path: PathBuf, from_seq: u64, limit: usize) -> PyResult<Vec<String>> {
+pub fn dump_journal(
+    py: Python<'_>,
+    path: PathBuf,
+    from_seq: u64,
+    limit: usize,
+) -> PyResult<Vec<String>> {
     let dumped = py.detach(|| {
         let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"))?;
         let mut lines = Vec::new();
         reader.scan(from_seq, last_seq, &mut |seq, bytes| {
             lines.push(decode_json(seq, bytes).to_string());
-            if lines.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if lines.len() < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         })?;
         Ok(lines)
     });
@@ -35,9 +46,22 @@ pub fn dump_journal(py: Python<'_>, path: PathBuf, from_seq: u64, limit: usize) 
 /// Replays a data folder's journal without taking its lock: the state's hash in
 /// hex, its position, and what the audit found as (identity, subject, detail).
 #[pyfunction]
-pub fn replay_journal(py: Python<'_>, path: PathBuf) -> PyResult<(String, u64, Vec<(String, String, String)>)> {
-    let state = py.detach(|| replay_folder(&path)).map_err(|error| not_opened(py, &error))?;
-    let hash = state.digest().iter().map(|byte| format!("{byte:02x}")).collect();
-    let findings = state.audit().into_iter().map(|finding| (finding.identity.to_owned(), finding.subject, finding.detail)).collect();
+pub fn replay_journal(
+    py: Python<'_>,
+    path: PathBuf,
+) -> PyResult<(String, u64, Vec<(String, String, String)>)> {
+    let state = py
+        .detach(|| replay_folder(&path))
+        .map_err(|error| not_opened(py, &error))?;
+    let hash = state
+        .digest()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let findings = state
+        .audit()
+        .into_iter()
+        .map(|finding| (finding.identity.to_owned(), finding.subject, finding.detail))
+        .collect();
     Ok((hash, state.seq(), findings))
 }

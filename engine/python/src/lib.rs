@@ -41,7 +41,10 @@ mod _engine {
     #[pyfunction]
     fn refused<'py>(py: Python<'py>, code: u32, payload: Vec<u8>) -> Bound<'py, PyAny> {
         let reply = holdfast_engine::engine::Reply { code, payload };
-        crate::error::refused(py, &reply).into_value(py).into_bound(py).into_any()
+        crate::error::refused(py, &reply)
+            .into_value(py)
+            .into_bound(py)
+            .into_any()
     }
 
     /// Every method: path, kind, whether it changes something.
@@ -52,7 +55,10 @@ mod _engine {
             Kind::ServerStream => "server_stream",
             Kind::BidiStream => "bidi_stream",
         };
-        METHODS.iter().map(|method| (method.path, kind(method.kind), method.mutation)).collect()
+        METHODS
+            .iter()
+            .map(|method| (method.path, kind(method.kind), method.mutation))
+            .collect()
     }
 
     /// Every refusal: reason, gRPC code, whether it is remembered, English and
@@ -60,7 +66,17 @@ mod _engine {
     #[pyfunction]
     fn refusals() -> Vec<(&'static str, u32, bool, &'static str, &'static str)> {
         let specs = holdfast_engine::domain::refusal::SPECS.iter();
-        specs.map(|spec| (spec.code.id(), spec.class as u32, spec.sticky, spec.en, spec.zh)).collect()
+        specs
+            .map(|spec| {
+                (
+                    spec.code.id(),
+                    spec.class as u32,
+                    spec.sticky,
+                    spec.en,
+                    spec.zh,
+                )
+            })
+            .collect()
     }
 
     /// The state map in Mermaid.

@@ -16,7 +16,9 @@ pub struct Watch {
 
 impl Watch {
     pub const fn new(inner: Inner) -> Self {
-        Self { inner: Mutex::new(inner) }
+        Self {
+            inner: Mutex::new(inner),
+        }
     }
 }
 
@@ -26,7 +28,10 @@ impl Watch {
     fn take<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         let taken = py.detach(|| self.inner.lock().take(limit));
         let messages = taken.map_err(|reply| refused(py, &reply))?;
-        Ok(messages.iter().map(|message| PyBytes::new(py, message)).collect())
+        Ok(messages
+            .iter()
+            .map(|message| PyBytes::new(py, message))
+            .collect())
     }
 
     /// An encoded heartbeat at the position reached.

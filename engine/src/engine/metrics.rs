@@ -30,7 +30,13 @@ pub(super) fn collect(shared: &Shared) -> Metrics {
     let now = shared.clock.now();
     let (clock_steps, clock_step_ms) = shared.clock.steps();
     let state = shared.core.lock();
-    let sum = |of: fn(&crate::domain::state::Totals) -> i64| state.merchants().iter().map(|merchant| of(&merchant.totals)).sum();
+    let sum = |of: fn(&crate::domain::state::Totals) -> i64| {
+        state
+            .merchants()
+            .iter()
+            .map(|merchant| of(&merchant.totals))
+            .sum()
+    };
     Metrics {
         state_seq: state.seq(),
         durable_seq: shared.writer.durable_seq(),
@@ -39,7 +45,11 @@ pub(super) fn collect(shared: &Shared) -> Metrics {
         open_orders: sum(|totals| totals.open_orders),
         open_parcels: sum(|totals| totals.open_parcels),
         overdue_parcels: sum(|totals| totals.overdue_parcels),
-        due_backlog: state.merchants().iter().map(|merchant| merchant.due.passed(now, 10_000)).sum(),
+        due_backlog: state
+            .merchants()
+            .iter()
+            .map(|merchant| merchant.due.passed(now, 10_000))
+            .sum(),
         clock_steps,
         clock_step_ms,
         deadlines_frozen: state.frozen_at().is_some(),

@@ -27,7 +27,10 @@ use crate::domain::orders::lifecycle::Role;
 use crate::domain::outcome::Answer;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::state::{Decision, State};
-use crate::journal::{CommitError, Durability, FileJournal, FileOptions, FolderLock, Journal, MemoryJournal, Reader, Recovery, Writer};
+use crate::journal::{
+    CommitError, Durability, FileJournal, FileOptions, FolderLock, Journal, MemoryJournal, Reader,
+    Recovery, Writer,
+};
 use crate::vault::Vault;
 use crate::views::Locale;
 use crate::wire::decode::{self, Decoded, Request};
@@ -71,7 +74,10 @@ impl Reply {
     }
 
     fn refused(refusal: &Refusal, locale: Locale) -> Self {
-        Self { code: u32::from(refusal.spec().class as u8), payload: status::status(refusal, locale) }
+        Self {
+            code: u32::from(refusal.spec().class as u8),
+            payload: status::status(refusal, locale),
+        }
     }
 }
 
@@ -94,12 +100,17 @@ pub enum OpenError {
     Journal(#[from] crate::journal::JournalError),
     #[error(transparent)]
     Vault(#[from] crate::vault::VaultError),
-    #[error("{0}. The journal and this version of the engine do not agree; restore a backup or use the version that wrote it")]
+    #[error(
+        "{0}. The journal and this version of the engine do not agree; restore a backup or use the version that wrote it"
+    )]
     Inconsistent(#[from] crate::domain::state::Inconsistent),
     #[error("record {seq} of the journal cannot be read: {detail}")]
     Record { seq: u64, detail: String },
     #[error("the setting {setting} is wrong: {detail}")]
-    Setting { setting: &'static str, detail: String },
+    Setting {
+        setting: &'static str,
+        detail: String,
+    },
 }
 
 /// Everything that outlives one call.
@@ -130,7 +141,10 @@ pub struct Engine {
 /// What a call waits for, and how it then answers.
 enum Step {
     Ready(Reply),
-    After { seq: u64, finish: Box<dyn FnOnce(&Shared) -> Reply + Send> },
+    After {
+        seq: u64,
+        finish: Box<dyn FnOnce(&Shared) -> Reply + Send>,
+    },
 }
 
 impl Engine {
@@ -228,10 +242,21 @@ impl Engine {
     /// The refusal as a reply.
     pub fn watch(&self, call: Call<'_>) -> Result<Watch, Reply> {
         let locale = Locale::from_accept_language(call.locale);
-        let request = self.shared.admit(&call).map_err(|refusal| Reply::refused(&refusal, locale))?;
+        let request = self
+            .shared
+            .admit(&call)
+            .map_err(|refusal| Reply::refused(&refusal, locale))?;
         match request {
-            (Request::Watch(query), merchant, _) => Ok(Watch::open(Arc::clone(&self.shared), merchant, query, locale)),
-            _ => Err(Reply::refused(&Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method), locale)),
+            (Request::Watch(query), merchant, _) => Ok(Watch::open(
+                Arc::clone(&self.shared),
+                merchant,
+                query,
+                locale,
+            )),
+            _ => Err(Reply::refused(
+                &Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method),
+                locale,
+            )),
         }
     }
 
@@ -272,7 +297,9 @@ impl Engine {
 
     /// Takes nothing new from here on; what is under way is finished.
     pub fn drain(&self) {
-        self.shared.phase.store(Phase::Draining as u8, Ordering::Relaxed);
+        self.shared
+            .phase
+            .store(Phase::Draining as u8, Ordering::Relaxed);
     }
 
     /// Drains, makes everything durable and stops the threads.
@@ -307,14 +334,17 @@ impl Shared {
     }
 
     fn deadline_of(&self, call: &Call<'_>) -> Option<Instant> {
-        let left = call.deadline.unwrap_or(Duration::from_millis(self.settings.default_deadline_ms));
+        let left = call
+            .deadline
+            .unwrap_or(Duration::from_millis(self.settings.default_deadline_ms));
         Instant::now().checked_add(left)
     }
 
     /// Everything up to the point where only the journal is waited for.
     fn begin(&self, call: &Call<'_>, locale: Locale) -> Step {
         if call.deadline.is_some_and(|left| left.is_zero()) {
-            let late = Refusal::new(RefusalCode::DeadlineExceeded).fact("when", "before the call was looked at; nothing was done");
+            let late = Refusal::new(RefusalCode::DeadlineExceeded)
+                .fact("when", "before the call was looked at; nothing was done");
             return Step::Ready(Reply::refused(&late, locale));
         }
         let (request, merchant, method) = match self.admit(call) {
@@ -322,71 +352,121 @@ impl Shared {
             Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
         };
         match request {
-            Request::Command(decoded) => self.one(*decoded, &merchant, locale, method.kind == Kind::BidiStream),
+            Request::Command(decoded) => {
+                self.one(*decoded, &merchant, locale, method.kind == Kind::BidiStream)
+            }
             Request::Batch(items) => self.batch(items, &merchant, locale),
             Request::Query(query) => self.query(&query, &merchant, locale),
-            Request::Watch(_) => Step::Ready(Reply::refused(&Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method), locale)),
+            Request::Watch(_) => Step::Ready(Reply::refused(
+                &Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method),
+                locale,
+            )),
         }
     }
 
     /// Phase, identity, authorization, limits, form.
     fn admit(&self, call: &Call<'_>) -> Result<(Request, String, &'static MethodSpec), Refusal> {
-        let method = methods::find(call.method).ok_or_else(|| Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method))?;
+        let method = methods::find(call.method)
+            .ok_or_else(|| Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method))?;
         let (merchant, principal) = self.identify(call.token)?;
         methods::authorize(method, principal.role)?;
         if method.mutation {
             self.check_open()?;
         }
-        Ok((decode::decode(method, call.request, &principal)?, merchant, method))
+        Ok((
+            decode::decode(method, call.request, &principal)?,
+            merchant,
+            method,
+        ))
     }
 
     fn check_open(&self) -> Result<(), Refusal> {
         match self.phase() {
             Phase::Draining => return Err(Refusal::new(RefusalCode::Draining)),
-            Phase::Failed => return Err(Refusal::new(RefusalCode::CommitUnknown).fact("detail", "the journal failed; the engine must be started again")),
+            Phase::Failed => {
+                return Err(Refusal::new(RefusalCode::CommitUnknown).fact(
+                    "detail",
+                    "the journal failed; the engine must be started again",
+                ));
+            }
             Phase::Serving => {}
         }
         match self.writer.overloaded() {
             None => Ok(()),
-            Some((count, limit)) => {
-                Err(Refusal::new(RefusalCode::Overloaded).fact("what", "the journal's queue").fact("count", count).fact("limit", limit).fact("retry_ms", 50))
-            }
+            Some((count, limit)) => Err(Refusal::new(RefusalCode::Overloaded)
+                .fact("what", "the journal's queue")
+                .fact("count", count)
+                .fact("limit", limit)
+                .fact("retry_ms", 50)),
         }
     }
 
     /// Merchant and principal of a credential.
     fn identify(&self, token: Option<&str>) -> Result<(String, Principal), Refusal> {
-        let unknown = |detail: &str| Refusal::new(RefusalCode::Unauthenticated).fact("detail", detail);
+        let unknown =
+            |detail: &str| Refusal::new(RefusalCode::Unauthenticated).fact("detail", detail);
         let Some(secret) = token else {
             if !self.settings.embedded {
                 return Err(unknown("the call carries none"));
             }
-            let principal = Principal { actor: "embedded".into(), role: Role::Admin, device: String::new() };
+            let principal = Principal {
+                actor: "embedded".into(),
+                role: Role::Admin,
+                device: String::new(),
+            };
             return Ok((self.settings.merchant.clone(), principal));
         };
         let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
         let now = self.clock.now();
         let state = self.core.lock();
-        let token = state.token(&hash).ok_or_else(|| unknown("it is not known or was revoked"))?;
+        let token = state
+            .token(&hash)
+            .ok_or_else(|| unknown("it is not known or was revoked"))?;
         if token.expires_at != 0 && now >= token.expires_at {
             return Err(unknown("it has expired"));
         }
         let merchant = state.merchants()[token.merchant as usize].name.to_string();
-        Ok((merchant, Principal { actor: token.actor.to_string(), role: token.role, device: token.device.to_string() }))
+        Ok((
+            merchant,
+            Principal {
+                actor: token.actor.to_string(),
+                role: token.role,
+                device: token.device.to_string(),
+            },
+        ))
     }
 
     fn issue_bootstrap_token(&self) -> Result<(), OpenError> {
-        let Some(hex) = &self.settings.bootstrap_token_sha256 else { return Ok(()) };
-        let wrong = || OpenError::Setting { setting: "bootstrap_token_sha256", detail: "expected 64 hex digits".into() };
+        let Some(hex) = &self.settings.bootstrap_token_sha256 else {
+            return Ok(());
+        };
+        let wrong = || OpenError::Setting {
+            setting: "bootstrap_token_sha256",
+            detail: "expected 64 hex digits".into(),
+        };
         let token_sha256 = unhex(hex).ok_or_else(wrong)?;
         if self.core.lock().token(&token_sha256).is_some() {
             return Ok(());
         }
-        let issue = IssueToken { token_sha256, actor: "operator".into(), role: Role::Admin, device: String::new(), expires_at: None, merchant: String::new() };
+        let issue = IssueToken {
+            token_sha256,
+            actor: "operator".into(),
+            role: Role::Admin,
+            device: String::new(),
+            expires_at: None,
+            merchant: String::new(),
+        };
         let submission = Submission {
             merchant: self.settings.merchant.clone(),
-            principal: Principal { actor: "operator".into(), role: Role::Admin, device: String::new() },
-            key: RequestKey { key: decode::request_key(&self.settings.merchant, "operator", "bootstrap", hex), fingerprint: 1 },
+            principal: Principal {
+                actor: "operator".into(),
+                role: Role::Admin,
+                device: String::new(),
+            },
+            key: RequestKey {
+                key: decode::request_key(&self.settings.merchant, "operator", "bootstrap", hex),
+                fingerprint: 1,
+            },
             command: Command::IssueToken(issue),
         };
         let mut state = self.core.lock();
@@ -410,21 +490,48 @@ impl Shared {
             Decision::New(record) => {
                 let seq = self.writer.append(&record.encode_to_vec());
                 debug_assert_eq!(seq, state.seq(), "the journal and the state count alike");
-                let reply = self.dress(&state, &decoded, merchant, &record, Receipt { seq, durability: self.durability, replayed: false, decided_at: record.at }, locale, in_stream);
+                let reply = self.dress(
+                    &state,
+                    &decoded,
+                    merchant,
+                    &record,
+                    Receipt {
+                        seq,
+                        durability: self.durability,
+                        replayed: false,
+                        decided_at: record.at,
+                    },
+                    locale,
+                    in_stream,
+                );
                 self.after_commit(&decoded.command);
-                Step::After { seq, finish: Box::new(move |_| reply) }
+                Step::After {
+                    seq,
+                    finish: Box::new(move |_| reply),
+                }
             }
             Decision::Repeat(seq) => {
                 let merchant = merchant.to_owned();
-                let finish = move |shared: &Shared| shared.repeat(&decoded, &merchant, seq, locale, in_stream);
-                Step::After { seq, finish: Box::new(finish) }
+                let finish = move |shared: &Shared| {
+                    shared.repeat(&decoded, &merchant, seq, locale, in_stream)
+                };
+                Step::After {
+                    seq,
+                    finish: Box::new(finish),
+                }
             }
             Decision::Fresh(refusal) => Step::Ready(self.refuse_item(&refusal, locale, in_stream)),
         }
     }
 
     fn refuse_item(&self, refusal: &Refusal, locale: Locale, in_stream: bool) -> Reply {
-        if in_stream { Reply::ok(reply::stream_item(reply::refused_outcome(refusal, None, locale))) } else { Reply::refused(refusal, locale) }
+        if in_stream {
+            Reply::ok(reply::stream_item(reply::refused_outcome(
+                refusal, None, locale,
+            )))
+        } else {
+            Reply::refused(refusal, locale)
+        }
     }
 
     /// Seals an order's document and leaves only its reference in the command.
@@ -433,7 +540,10 @@ impl Shared {
         if let Command::PlaceOrder(place) = &mut decoded.command
             && !document.is_empty()
         {
-            let reference = self.vault.seal(merchant, &document).map_err(|error| self.incident(&error.to_string()))?;
+            let reference = self
+                .vault
+                .seal(merchant, &document)
+                .map_err(|error| self.incident(&error.to_string()))?;
             place.document = reference.as_bytes().to_vec();
         }
         Ok(())
@@ -442,7 +552,9 @@ impl Shared {
     /// An internal error: its text stays here, the caller gets a number.
     fn incident(&self, detail: &str) -> Refusal {
         let number = self.incidents.fetch_add(1, Ordering::Relaxed) + 1;
-        eprintln!(r#"{{"level":"error","event":"incident","incident":{number},"detail":{detail:?}}}"#);
+        eprintln!(
+            r#"{{"level":"error","event":"incident","incident":{number},"detail":{detail:?}}}"#
+        );
         Refusal::new(RefusalCode::Internal).fact("incident", number)
     }
 
@@ -453,31 +565,78 @@ impl Shared {
     }
 
     /// The reply of a decided record.
-    #[expect(clippy::too_many_arguments, reason = "one place where all parts of an answer meet")]
-    fn dress(&self, state: &State, decoded: &Decoded, merchant: &str, record: &Record, receipt: Receipt, locale: Locale, in_stream: bool) -> Reply {
-        let names = state.merchant(merchant).expect("a decided command has opened its merchant");
-        let answer = record.outcome.as_ref().and_then(|outcome| outcome.answer.as_ref()).expect("a command's record has an outcome");
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one place where all parts of an answer meet"
+    )]
+    fn dress(
+        &self,
+        state: &State,
+        decoded: &Decoded,
+        merchant: &str,
+        record: &Record,
+        receipt: Receipt,
+        locale: Locale,
+        in_stream: bool,
+    ) -> Reply {
+        let names = state
+            .merchant(merchant)
+            .expect("a decided command has opened its merchant");
+        let answer = record
+            .outcome
+            .as_ref()
+            .and_then(|outcome| outcome.answer.as_ref())
+            .expect("a command's record has an outcome");
         match (answer, in_stream) {
-            (Answer::Done(done), false) => Reply::ok(reply::encode(decoded, done, names, receipt, locale)),
-            (Answer::Done(done), true) => Reply::ok(reply::stream_item(reply::done_outcome(decoded, done, names, receipt, locale))),
+            (Answer::Done(done), false) => {
+                Reply::ok(reply::encode(decoded, done, names, receipt, locale))
+            }
+            (Answer::Done(done), true) => Reply::ok(reply::stream_item(reply::done_outcome(
+                decoded, done, names, receipt, locale,
+            ))),
             (Answer::Refused(refusal), false) => Reply::refused(refusal, locale),
-            (Answer::Refused(refusal), true) => Reply::ok(reply::stream_item(reply::refused_outcome(refusal, Some(receipt), locale))),
+            (Answer::Refused(refusal), true) => Reply::ok(reply::stream_item(
+                reply::refused_outcome(refusal, Some(receipt), locale),
+            )),
         }
     }
 
     /// The stored first answer of a repeated request.
-    fn repeat(&self, decoded: &Decoded, merchant: &str, seq: u64, locale: Locale, in_stream: bool) -> Reply {
+    fn repeat(
+        &self,
+        decoded: &Decoded,
+        merchant: &str,
+        seq: u64,
+        locale: Locale,
+        in_stream: bool,
+    ) -> Reply {
         match self.stored(seq) {
             Ok(record) => {
-                let receipt = Receipt { seq, durability: self.durability, replayed: true, decided_at: record.at };
-                self.dress(&self.core.lock(), decoded, merchant, &record, receipt, locale, in_stream)
+                let receipt = Receipt {
+                    seq,
+                    durability: self.durability,
+                    replayed: true,
+                    decided_at: record.at,
+                };
+                self.dress(
+                    &self.core.lock(),
+                    decoded,
+                    merchant,
+                    &record,
+                    receipt,
+                    locale,
+                    in_stream,
+                )
             }
             Err(refusal) => self.refuse_item(&refusal, locale, in_stream),
         }
     }
 
     fn stored(&self, seq: u64) -> Result<Record, Refusal> {
-        let bytes = self.reader.read(seq).map_err(|error| self.incident(&error.to_string()))?;
+        let bytes = self
+            .reader
+            .read(seq)
+            .map_err(|error| self.incident(&error.to_string()))?;
         Record::decode(bytes.as_slice()).map_err(|error| self.incident(&error.to_string()))
     }
 
@@ -506,43 +665,90 @@ impl Shared {
             match state.submit(&decoded.submission(merchant), now) {
                 Decision::New(record) => {
                     last = self.writer.append(&record.encode_to_vec());
-                    let receipt = Receipt { seq: last, durability: self.durability, replayed: false, decided_at: record.at };
-                    let names = state.merchant(merchant).expect("a decided command has opened its merchant");
-                    outcomes.push(Item::Ready(match record.outcome.as_ref().and_then(|outcome| outcome.answer.as_ref()).expect("a command has an outcome") {
-                        Answer::Done(done) => reply::done_outcome(&decoded, done, names, receipt, locale),
-                        Answer::Refused(refusal) => reply::refused_outcome(refusal, Some(receipt), locale),
-                    }));
+                    let receipt = Receipt {
+                        seq: last,
+                        durability: self.durability,
+                        replayed: false,
+                        decided_at: record.at,
+                    };
+                    let names = state
+                        .merchant(merchant)
+                        .expect("a decided command has opened its merchant");
+                    outcomes.push(Item::Ready(
+                        match record
+                            .outcome
+                            .as_ref()
+                            .and_then(|outcome| outcome.answer.as_ref())
+                            .expect("a command has an outcome")
+                        {
+                            Answer::Done(done) => {
+                                reply::done_outcome(&decoded, done, names, receipt, locale)
+                            }
+                            Answer::Refused(refusal) => {
+                                reply::refused_outcome(refusal, Some(receipt), locale)
+                            }
+                        },
+                    ));
                 }
                 Decision::Repeat(seq) => {
                     last = last.max(seq);
-                    outcomes.push(Item::Stored { decoded: Box::new(decoded), seq });
+                    outcomes.push(Item::Stored {
+                        decoded: Box::new(decoded),
+                        seq,
+                    });
                 }
-                Decision::Fresh(refusal) => outcomes.push(Item::Ready(reply::refused_outcome(&refusal, None, locale))),
+                Decision::Fresh(refusal) => {
+                    outcomes.push(Item::Ready(reply::refused_outcome(&refusal, None, locale)))
+                }
             }
         }
         let merchant = merchant.to_owned();
         let finish = move |shared: &Shared| {
             let outcomes = outcomes.into_iter().map(|item| match item {
                 Item::Ready(outcome) => outcome,
-                Item::Stored { decoded, seq } => shared.stored_outcome(&decoded, &merchant, seq, locale),
+                Item::Stored { decoded, seq } => {
+                    shared.stored_outcome(&decoded, &merchant, seq, locale)
+                }
             });
             Reply::ok(reply::batch(outcomes.collect()))
         };
-        Step::After { seq: last, finish: Box::new(finish) }
+        Step::After {
+            seq: last,
+            finish: Box::new(finish),
+        }
     }
 
-    fn stored_outcome(&self, decoded: &Decoded, merchant: &str, seq: u64, locale: Locale) -> crate::wire::pb::CommandOutcome {
+    fn stored_outcome(
+        &self,
+        decoded: &Decoded,
+        merchant: &str,
+        seq: u64,
+        locale: Locale,
+    ) -> crate::wire::pb::CommandOutcome {
         let record = match self.stored(seq) {
             Ok(record) => record,
             Err(refusal) => return reply::refused_outcome(&refusal, None, locale),
         };
-        let receipt = Receipt { seq, durability: self.durability, replayed: true, decided_at: record.at };
+        let receipt = Receipt {
+            seq,
+            durability: self.durability,
+            replayed: true,
+            decided_at: record.at,
+        };
         let state = self.core.lock();
-        let names = state.merchant(merchant).expect("a stored command has opened its merchant");
+        let names = state
+            .merchant(merchant)
+            .expect("a stored command has opened its merchant");
         match record.outcome.and_then(|outcome| outcome.answer) {
             Some(Answer::Done(done)) => reply::done_outcome(decoded, &done, names, receipt, locale),
-            Some(Answer::Refused(refusal)) => reply::refused_outcome(&refusal, Some(receipt), locale),
-            None => reply::refused_outcome(&self.incident("a remembered record without an outcome"), None, locale),
+            Some(Answer::Refused(refusal)) => {
+                reply::refused_outcome(&refusal, Some(receipt), locale)
+            }
+            None => reply::refused_outcome(
+                &self.incident("a remembered record without an outcome"),
+                None,
+                locale,
+            ),
         }
     }
 
@@ -561,10 +767,16 @@ impl Shared {
         let state = self.core.lock();
         let seq = state.seq();
         match queries::answer(query, &state, merchant, &facts, locale) {
-            Ok(payload) => Step::After { seq, finish: Box::new(move |_| Reply::ok(payload)) },
+            Ok(payload) => Step::After {
+                seq,
+                finish: Box::new(move |_| Reply::ok(payload)),
+            },
             Err(refusal) => {
                 let reply = Reply::refused(&refusal, locale);
-                Step::After { seq, finish: Box::new(move |_| reply) }
+                Step::After {
+                    seq,
+                    finish: Box::new(move |_| reply),
+                }
             }
         }
     }
@@ -575,27 +787,40 @@ impl Shared {
         let found = queries::document_ref(&state, merchant, order_number);
         drop(state);
         let opened = found.and_then(|(number, reference)| {
-            let document = self.vault.open_document(merchant, &reference).map_err(|error| {
-                Refusal::new(RefusalCode::DocumentNotFound).fact("order_number", &number).fact("detail", error)
-            })?;
+            let document = self
+                .vault
+                .open_document(merchant, &reference)
+                .map_err(|error| {
+                    Refusal::new(RefusalCode::DocumentNotFound)
+                        .fact("order_number", &number)
+                        .fact("detail", error)
+                })?;
             Ok(queries::document(document, &reference))
         });
         let reply = opened.map_or_else(|refusal| Reply::refused(&refusal, locale), Reply::ok);
-        Step::After { seq, finish: Box::new(move |_| reply) }
+        Step::After {
+            seq,
+            finish: Box::new(move |_| reply),
+        }
     }
 
     /// Where the truth is kept, in words for people.
     fn persistence(&self) -> String {
         match (&self.settings.path, self.settings.durability) {
             (None, _) => "memory (gone when the process ends)".into(),
-            (Some(path), DurabilityChoice::Synced) => format!("file {} (durable, fsync before reply)", path.display()),
-            (Some(path), DurabilityChoice::Logged) => format!("file {} (logged, synced within 5 ms)", path.display()),
+            (Some(path), DurabilityChoice::Synced) => {
+                format!("file {} (durable, fsync before reply)", path.display())
+            }
+            (Some(path), DurabilityChoice::Logged) => {
+                format!("file {} (logged, synced within 5 ms)", path.display())
+            }
         }
     }
 
     fn unfinished(&self, error: &CommitError, locale: Locale) -> Reply {
         let refusal = match error {
-            CommitError::DeadlineExceeded => Refusal::new(RefusalCode::DeadlineExceeded).fact("when", "while the journal was writing"),
+            CommitError::DeadlineExceeded => Refusal::new(RefusalCode::DeadlineExceeded)
+                .fact("when", "while the journal was writing"),
             other => Refusal::new(RefusalCode::CommitUnknown).fact("detail", other),
         };
         Reply::refused(&refusal, locale)
@@ -622,15 +847,33 @@ impl Stores {
         let Some(path) = &settings.path else {
             let journal = MemoryJournal::default();
             let reader = journal.reader();
-            return Ok(Self { journal: Box::new(journal), reader, vault: Vault::memory(), recovery: Recovery::default(), lock: None });
+            return Ok(Self {
+                journal: Box::new(journal),
+                reader,
+                vault: Vault::memory(),
+                recovery: Recovery::default(),
+                lock: None,
+            });
         };
         let lock = FolderLock::take(path)?;
-        let options = FileOptions { synced: settings.durability == DurabilityChoice::Synced, ..FileOptions::default() };
+        let options = FileOptions {
+            synced: settings.durability == DurabilityChoice::Synced,
+            ..FileOptions::default()
+        };
         let (journal, recovery) = FileJournal::open(&path.join("journal"), options)?;
         let reader = journal.reader();
-        let key_file = settings.key_file.clone().unwrap_or_else(|| path.join("keys").join("ring.json"));
+        let key_file = settings
+            .key_file
+            .clone()
+            .unwrap_or_else(|| path.join("keys").join("ring.json"));
         let vault = Vault::open(&path.join("documents"), &key_file)?;
-        Ok(Self { journal: Box::new(journal), reader, vault, recovery, lock: Some(lock) })
+        Ok(Self {
+            journal: Box::new(journal),
+            reader,
+            vault,
+            recovery,
+            lock: Some(lock),
+        })
     }
 }
 
@@ -638,7 +881,10 @@ fn replay(state: &mut State, reader: &dyn Reader, last_seq: u64) -> Result<(), O
     let mut failure: Option<OpenError> = None;
     reader.scan(1, last_seq, &mut |seq, bytes| {
         let step = Record::decode(bytes)
-            .map_err(|error| OpenError::Record { seq, detail: error.to_string() })
+            .map_err(|error| OpenError::Record {
+                seq,
+                detail: error.to_string(),
+            })
             .and_then(|record| state.replay(&record).map_err(OpenError::from));
         match step {
             Ok(()) => std::ops::ControlFlow::Continue(()),

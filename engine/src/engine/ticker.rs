@@ -26,7 +26,10 @@ impl Ticker {
     pub(super) fn start(shared: &Arc<Shared>) -> Self {
         let (stop, stopped) = mpsc::channel();
         let weak = Arc::downgrade(shared);
-        let thread = thread::Builder::new().name("holdfast-ticker".into()).spawn(move || run(&weak, &stopped)).expect("the system gives a thread");
+        let thread = thread::Builder::new()
+            .name("holdfast-ticker".into())
+            .spawn(move || run(&weak, &stopped))
+            .expect("the system gives a thread");
         Self { stop, thread }
     }
 
@@ -40,7 +43,9 @@ impl Ticker {
 fn run(shared: &Weak<Shared>, stopped: &mpsc::Receiver<()>) {
     let mut stamped: Millis = 0;
     loop {
-        let Some(shared) = shared.upgrade() else { return };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
         let more = shared.phase() != Phase::Failed && tick(&shared, &mut stamped);
         drop(shared);
         match stopped.recv_timeout(if more { BREATH } else { NAP }) {
@@ -54,7 +59,9 @@ fn run(shared: &Weak<Shared>, stopped: &mpsc::Receiver<()>) {
 fn tick(shared: &Shared, stamped: &mut Millis) -> bool {
     let now = shared.clock.now();
     let mut state = shared.core.lock();
-    let due = state.next_deadline().is_some_and(|deadline| deadline <= now);
+    let due = state
+        .next_deadline()
+        .is_some_and(|deadline| deadline <= now);
     let stamp = state.has_live_holds() && now >= *stamped + SECOND && now > state.last_at();
     let more = if due {
         let advance = state.advance(now, shared.settings.expiry_per_tick);

@@ -29,9 +29,21 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub(super) fn open(shared: Arc<Shared>, merchant: String, query: WatchQuery, locale: Locale) -> Self {
+    pub(super) fn open(
+        shared: Arc<Shared>,
+        merchant: String,
+        query: WatchQuery,
+        locale: Locale,
+    ) -> Self {
         let after_seq = query.after_seq;
-        Self { shared, merchant, query, locale, after_seq, spare: std::collections::VecDeque::new() }
+        Self {
+            shared,
+            merchant,
+            query,
+            locale,
+            after_seq,
+            spare: std::collections::VecDeque::new(),
+        }
     }
 
     /// How long the stream may be silent before it owes a heartbeat, in ms.
@@ -48,7 +60,9 @@ impl Watch {
     pub fn take(&mut self, limit: usize) -> Result<Vec<Vec<u8>>, Reply> {
         let durable = self.shared.writer.durable_seq();
         if self.after_seq > durable {
-            let ahead = Refusal::new(RefusalCode::WatchTooSlow).fact("seq", self.after_seq).fact("detail", format!("the journal ends at {durable}"));
+            let ahead = Refusal::new(RefusalCode::WatchTooSlow)
+                .fact("seq", self.after_seq)
+                .fact("detail", format!("the journal ends at {durable}"));
             return Err(Reply::refused(&ahead, self.locale));
         }
         while self.spare.len() < limit && self.after_seq < durable {
@@ -62,31 +76,47 @@ impl Watch {
     #[must_use]
     pub fn heartbeat(&self) -> Vec<u8> {
         let at = self.shared.clock.now();
-        let heartbeat = pb::Heartbeat { seq: self.after_seq, at: Some(event::timestamp(at)) };
-        pb::WatchEventsResponse { item: Some(pb::watch_events_response::Item::Heartbeat(heartbeat)) }.encode_to_vec()
+        let heartbeat = pb::Heartbeat {
+            seq: self.after_seq,
+            at: Some(event::timestamp(at)),
+        };
+        pb::WatchEventsResponse {
+            item: Some(pb::watch_events_response::Item::Heartbeat(heartbeat)),
+        }
+        .encode_to_vec()
     }
 
     fn read_on(&mut self, durable: u64) -> Result<(), Reply> {
         let upto = durable.min(self.after_seq + RECORDS_PER_TAKE);
         let mut records: Vec<(u64, Record)> = Vec::new();
-        let scanned = self.shared.reader.scan(self.after_seq + 1, upto, &mut |seq, bytes| {
-            if let Ok(record) = Record::decode(bytes) {
-                records.push((seq, record));
-            }
-            ControlFlow::Continue(())
-        });
+        let scanned = self
+            .shared
+            .reader
+            .scan(self.after_seq + 1, upto, &mut |seq, bytes| {
+                if let Ok(record) = Record::decode(bytes) {
+                    records.push((seq, record));
+                }
+                ControlFlow::Continue(())
+            });
         if let Err(error) = scanned {
-            return Err(Reply::refused(&self.shared.incident(&error.to_string()), self.locale));
+            return Err(Reply::refused(
+                &self.shared.incident(&error.to_string()),
+                self.locale,
+            ));
         }
         let state = self.shared.core.lock();
         for (seq, record) in &records {
-            let Some(merchant) = state.merchants().get(record.merchant as usize) else { continue };
+            let Some(merchant) = state.merchants().get(record.merchant as usize) else {
+                continue;
+            };
             if *merchant.name != *self.merchant {
                 continue;
             }
             for public in event::public_events(*seq, record, merchant) {
                 if self.query.wants(&public) {
-                    let response = pb::WatchEventsResponse { item: Some(pb::watch_events_response::Item::Event(public)) };
+                    let response = pb::WatchEventsResponse {
+                        item: Some(pb::watch_events_response::Item::Event(public)),
+                    };
                     self.spare.push_back(response.encode_to_vec());
                 }
             }

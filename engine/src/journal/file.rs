@@ -27,7 +27,11 @@ pub struct FileOptions {
 
 impl Default for FileOptions {
     fn default() -> Self {
-        Self { synced: true, segment_bytes: 64 << 20, reserve_bytes: 1 << 20 }
+        Self {
+            synced: true,
+            segment_bytes: 64 << 20,
+            reserve_bytes: 1 << 20,
+        }
     }
 }
 
@@ -57,7 +61,11 @@ struct Index {
 impl Index {
     fn note(&mut self, first_seq: u64, offset: u64) {
         let last = self.segments.last_mut().expect("a segment is open");
-        if last.frames.last().is_none_or(|(_, at)| offset >= at + INDEX_EVERY) {
+        if last
+            .frames
+            .last()
+            .is_none_or(|(_, at)| offset >= at + INDEX_EVERY)
+        {
             last.frames.push((first_seq, offset));
         }
     }
@@ -106,18 +114,29 @@ impl FileJournal {
             survey.begin(folder)?;
         }
         let last = survey.segments.last().expect("a segment is open");
-        let file = OpenOptions::new().read(true).write(true).open(&last.path).map_err(JournalError::io("open", &last.path))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&last.path)
+            .map_err(JournalError::io("open", &last.path))?;
         let tail = survey.tail;
         if survey.recovery.torn_bytes > 0 {
             // The cut is made by shortening the file: nothing after it is ours.
-            file.set_len(tail.offset).and_then(|()| file.sync_all()).map_err(JournalError::io("cut", &last.path))?;
+            file.set_len(tail.offset)
+                .and_then(|()| file.sync_all())
+                .map_err(JournalError::io("cut", &last.path))?;
         }
-        let length = file.metadata().map_err(JournalError::io("look at", &last.path))?.len();
+        let length = file
+            .metadata()
+            .map_err(JournalError::io("look at", &last.path))?
+            .len();
         let epoch = tail.epoch + 1;
         let mut journal = Self {
             folder: folder.to_owned(),
             options,
-            index: Arc::new(RwLock::new(Index { segments: survey.segments })),
+            index: Arc::new(RwLock::new(Index {
+                segments: survey.segments,
+            })),
             file: Arc::new(file),
             offset: tail.offset,
             reserved: length,
@@ -131,7 +150,13 @@ impl FileJournal {
         };
         // The empty group states the new epoch before anything else is written.
         journal.seal().map_err(JournalError::io("write", folder))?;
-        Ok((journal, Recovery { epoch, ..survey.recovery }))
+        Ok((
+            journal,
+            Recovery {
+                epoch,
+                ..survey.recovery
+            },
+        ))
     }
 
     /// A reader of a folder that changes nothing, and its last good record.
@@ -140,12 +165,19 @@ impl FileJournal {
     /// As [`FileJournal::open`].
     pub fn open_reader(folder: &Path) -> Result<(Arc<dyn Reader>, u64), JournalError> {
         let survey = Survey::of(folder)?;
-        let reader = FileReader { index: Arc::new(RwLock::new(Index { segments: survey.segments })) };
+        let reader = FileReader {
+            index: Arc::new(RwLock::new(Index {
+                segments: survey.segments,
+            })),
+        };
         Ok((Arc::new(reader), survey.recovery.last_seq))
     }
 
     fn append(&mut self, group: &Group<'_>, sync: bool) -> io::Result<()> {
-        debug_assert_eq!(group.first_seq, self.next_seq, "records are committed in order");
+        debug_assert_eq!(
+            group.first_seq, self.next_seq,
+            "records are committed in order"
+        );
         let mut frame = std::mem::take(&mut self.frame);
         frame::encode(&mut frame, self.epoch, self.next_group, &self.chain, group);
         let chain = frame::chain_of(&frame);
@@ -186,12 +218,22 @@ impl FileJournal {
     /// Closes this segment and begins the next.
     fn roll(&mut self) -> io::Result<()> {
         self.file.sync_data()?;
-        let origin = Origin { first_seq: self.next_seq, first_group: self.next_group, chain: self.chain, journal_id: self.journal_id };
+        let origin = Origin {
+            first_seq: self.next_seq,
+            first_group: self.next_group,
+            chain: self.chain,
+            journal_id: self.journal_id,
+        };
         let (path, file) = create_segment(&self.folder, &origin)?;
         self.file = Arc::new(file);
         self.offset = START;
         self.reserved = START;
-        self.index.write().segments.push(Indexed { path, file: Arc::clone(&self.file), first_seq: self.next_seq, frames: Vec::new() });
+        self.index.write().segments.push(Indexed {
+            path,
+            file: Arc::clone(&self.file),
+            first_seq: self.next_seq,
+            frames: Vec::new(),
+        });
         Ok(())
     }
 }
@@ -203,7 +245,14 @@ impl Journal for FileJournal {
     }
 
     fn seal(&mut self) -> io::Result<()> {
-        self.append(&Group { first_seq: self.next_seq, count: 0, body: &[] }, true)
+        self.append(
+            &Group {
+                first_seq: self.next_seq,
+                count: 0,
+                body: &[],
+            },
+            true,
+        )
     }
 
     fn idle_after(&self) -> Duration {
@@ -211,7 +260,11 @@ impl Journal for FileJournal {
     }
 
     fn durability(&self) -> Durability {
-        if self.options.synced { Durability::Synced } else { Durability::Logged }
+        if self.options.synced {
+            Durability::Synced
+        } else {
+            Durability::Logged
+        }
     }
 
     fn last_seq(&self) -> u64 {
@@ -219,14 +272,21 @@ impl Journal for FileJournal {
     }
 
     fn reader(&self) -> Arc<dyn Reader> {
-        Arc::new(FileReader { index: Arc::clone(&self.index) })
+        Arc::new(FileReader {
+            index: Arc::clone(&self.index),
+        })
     }
 }
 
 fn create_segment(folder: &Path, origin: &Origin) -> io::Result<(PathBuf, File)> {
     let path = folder.join(segment::file_name(origin.first_seq));
     // A crash may have left an empty segment of this name; it holds nothing.
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)?;
     file.write_all_at(&origin.encode(), 0)?;
     file.sync_all()?;
     File::open(folder)?.sync_all()?;
@@ -247,7 +307,13 @@ impl Survey {
         let mut survey = Self {
             segments: Vec::new(),
             recovery: Recovery::default(),
-            tail: Tail { offset: START, next_group: 1, next_seq: 1, chain: Chain::default(), epoch: 0 },
+            tail: Tail {
+                offset: START,
+                next_group: 1,
+                next_seq: 1,
+                chain: Chain::default(),
+                epoch: 0,
+            },
             journal_id: [0; 16],
         };
         let paths = segment::list(folder)?;
@@ -260,10 +326,23 @@ impl Survey {
     }
 
     fn begin(&mut self, folder: &Path) -> Result<(), JournalError> {
-        getrandom::fill(&mut self.journal_id).map_err(|error| JournalError::io("draw an id for", folder)(io::Error::other(error.to_string())))?;
-        let origin = Origin { first_seq: 1, first_group: 1, chain: Chain::default(), journal_id: self.journal_id };
-        let (path, file) = create_segment(folder, &origin).map_err(JournalError::io("create", folder))?;
-        self.segments.push(Indexed { path, file: Arc::new(file), first_seq: 1, frames: Vec::new() });
+        getrandom::fill(&mut self.journal_id).map_err(|error| {
+            JournalError::io("draw an id for", folder)(io::Error::other(error.to_string()))
+        })?;
+        let origin = Origin {
+            first_seq: 1,
+            first_group: 1,
+            chain: Chain::default(),
+            journal_id: self.journal_id,
+        };
+        let (path, file) =
+            create_segment(folder, &origin).map_err(JournalError::io("create", folder))?;
+        self.segments.push(Indexed {
+            path,
+            file: Arc::new(file),
+            first_seq: 1,
+            frames: Vec::new(),
+        });
         Ok(())
     }
 
@@ -276,13 +355,33 @@ impl Survey {
             }
             return Err(self.corrupt(path, 0, "its head is not readable".into()));
         };
-        let fits = origin.first_seq == self.tail.next_seq && origin.first_group == self.tail.next_group && origin.chain == self.tail.chain;
+        let fits = origin.first_seq == self.tail.next_seq
+            && origin.first_group == self.tail.next_group
+            && origin.chain == self.tail.chain;
         if !self.segments.is_empty() && !fits {
-            return Err(self.corrupt(path, 0, format!("it begins with record {}, expected {}", origin.first_seq, self.tail.next_seq)));
+            return Err(self.corrupt(
+                path,
+                0,
+                format!(
+                    "it begins with record {}, expected {}",
+                    origin.first_seq, self.tail.next_seq
+                ),
+            ));
         }
         self.journal_id = origin.journal_id;
-        self.tail = Tail { offset: START, next_group: origin.first_group, next_seq: origin.first_seq, chain: origin.chain, epoch: self.tail.epoch };
-        self.segments.push(Indexed { path: path.to_owned(), file: Arc::new(file), first_seq: origin.first_seq, frames: Vec::new() });
+        self.tail = Tail {
+            offset: START,
+            next_group: origin.first_group,
+            next_seq: origin.first_seq,
+            chain: origin.chain,
+            epoch: self.tail.epoch,
+        };
+        self.segments.push(Indexed {
+            path: path.to_owned(),
+            file: Arc::new(file),
+            first_seq: origin.first_seq,
+            frames: Vec::new(),
+        });
         self.read_frames(path, is_last)
     }
 
@@ -290,7 +389,8 @@ impl Survey {
         let file = Arc::clone(&self.segments.last().expect("pushed before").file);
         let mut buffer = Vec::new();
         loop {
-            let found = read_frame(&file, self.tail.offset, &mut buffer).map_err(JournalError::io("read", path))?;
+            let found = read_frame(&file, self.tail.offset, &mut buffer)
+                .map_err(JournalError::io("read", path))?;
             match found {
                 Found::Frame(header) => match self.misfit(&header) {
                     None => self.take(&header, &buffer),
@@ -305,18 +405,29 @@ impl Survey {
     /// Why a whole frame does not belong here.
     fn misfit(&self, header: &Header) -> Option<String> {
         if header.group != self.tail.next_group || header.first_seq != self.tail.next_seq {
-            return Some(format!("group {} with record {} follows, expected group {} with record {}", header.group, header.first_seq, self.tail.next_group, self.tail.next_seq));
+            return Some(format!(
+                "group {} with record {} follows, expected group {} with record {}",
+                header.group, header.first_seq, self.tail.next_group, self.tail.next_seq
+            ));
         }
         if header.chain != self.tail.chain {
-            return Some(format!("group {} is not chained to the one before it", header.group));
+            return Some(format!(
+                "group {} is not chained to the one before it",
+                header.group
+            ));
         }
-        (header.epoch < self.tail.epoch).then(|| format!("epoch {} after epoch {}", header.epoch, self.tail.epoch))
+        (header.epoch < self.tail.epoch)
+            .then(|| format!("epoch {} after epoch {}", header.epoch, self.tail.epoch))
     }
 
     fn take(&mut self, header: &Header, frame: &[u8]) {
         if header.count > 0 {
             let segment = self.segments.last_mut().expect("pushed before");
-            if segment.frames.last().is_none_or(|(_, at)| self.tail.offset >= at + INDEX_EVERY) {
+            if segment
+                .frames
+                .last()
+                .is_none_or(|(_, at)| self.tail.offset >= at + INDEX_EVERY)
+            {
                 segment.frames.push((header.first_seq, self.tail.offset));
             }
         }
@@ -332,10 +443,18 @@ impl Survey {
     }
 
     /// No whole frame follows at the tail: the end, a torn write, or damage.
-    fn finish(&mut self, path: &Path, file: &File, is_last: bool, detail: &str) -> Result<(), JournalError> {
+    fn finish(
+        &mut self,
+        path: &Path,
+        file: &File,
+        is_last: bool,
+        detail: &str,
+    ) -> Result<(), JournalError> {
         let at = self.tail.offset;
         let io_error = |error| JournalError::io("read", path)(error);
-        if let Some(later) = segment::later_frame(file, at, self.tail.next_group - 1).map_err(io_error)? {
+        if let Some(later) =
+            segment::later_frame(file, at, self.tail.next_group - 1).map_err(io_error)?
+        {
             let detail = format!("{detail}, but group {} after it is whole", later.group);
             return Err(self.corrupt(path, at, detail));
         }
@@ -352,7 +471,12 @@ impl Survey {
     }
 
     fn corrupt(&self, path: &Path, offset: u64, detail: String) -> JournalError {
-        JournalError::Corrupt { path: path.to_owned(), offset, good_seq: self.tail.next_seq - 1, detail }
+        JournalError::Corrupt {
+            path: path.to_owned(),
+            offset,
+            good_seq: self.tail.next_seq - 1,
+            detail,
+        }
     }
 }
 
@@ -362,7 +486,10 @@ fn last_nonzero(file: &File, from: u64) -> io::Result<u64> {
     let length = file.metadata()?.len().saturating_sub(from);
     rest.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
     let got = segment::read_up_to(file, &mut rest, from)?;
-    Ok(rest[..got].iter().rposition(|byte| *byte != 0).map_or(0, |at| at as u64 + 1))
+    Ok(rest[..got]
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |at| at as u64 + 1))
 }
 
 /// Reads frames of the segments that the writer shares.
@@ -375,24 +502,46 @@ impl FileReader {
     /// Segment and offset from where `seq` is reached by walking on.
     fn start(&self, seq: u64) -> Option<(usize, Arc<File>, PathBuf, u64)> {
         let index = self.index.read();
-        let position = index.segments.partition_point(|segment| segment.first_seq <= seq).checked_sub(1)?;
+        let position = index
+            .segments
+            .partition_point(|segment| segment.first_seq <= seq)
+            .checked_sub(1)?;
         let segment = &index.segments[position];
-        let frame = segment.frames.partition_point(|(first, _)| *first <= seq).checked_sub(1);
+        let frame = segment
+            .frames
+            .partition_point(|(first, _)| *first <= seq)
+            .checked_sub(1);
         let offset = frame.map_or(START, |frame| segment.frames[frame].1);
-        Some((position, Arc::clone(&segment.file), segment.path.clone(), offset))
+        Some((
+            position,
+            Arc::clone(&segment.file),
+            segment.path.clone(),
+            offset,
+        ))
     }
 
     fn segment(&self, position: usize) -> Option<(Arc<File>, PathBuf)> {
-        self.index.read().segments.get(position).map(|segment| (Arc::clone(&segment.file), segment.path.clone()))
+        self.index
+            .read()
+            .segments
+            .get(position)
+            .map(|segment| (Arc::clone(&segment.file), segment.path.clone()))
     }
 }
 
 impl Reader for FileReader {
-    fn scan(&self, from_seq: u64, upto_seq: u64, visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>) -> Result<(), JournalError> {
+    fn scan(
+        &self,
+        from_seq: u64,
+        upto_seq: u64,
+        visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
         if from_seq > upto_seq {
             return Ok(());
         }
-        let Some((mut position, mut file, mut path, mut offset)) = self.start(from_seq) else { return Ok(()) };
+        let Some((mut position, mut file, mut path, mut offset)) = self.start(from_seq) else {
+            return Ok(());
+        };
         let mut buffer = Vec::new();
         loop {
             match read_frame(&file, offset, &mut buffer).map_err(JournalError::io("read", &path))? {
@@ -404,24 +553,43 @@ impl Reader for FileReader {
                     let walked = each_record(&buffer[HEADER..], |record| {
                         let this = seq;
                         seq += 1;
-                        if this < from_seq { ControlFlow::Continue(()) } else if this > upto_seq { ControlFlow::Break(()) } else { visit(this, record) }
+                        if this < from_seq {
+                            ControlFlow::Continue(())
+                        } else if this > upto_seq {
+                            ControlFlow::Break(())
+                        } else {
+                            visit(this, record)
+                        }
                     });
                     match walked {
                         Some(ControlFlow::Continue(())) => offset += header.size(),
                         Some(ControlFlow::Break(())) => return Ok(()),
                         None => {
-                            let detail = format!("the records of group {} do not add up", header.group);
-                            return Err(JournalError::Corrupt { path, offset, good_seq: header.first_seq - 1, detail });
+                            let detail =
+                                format!("the records of group {} do not add up", header.group);
+                            return Err(JournalError::Corrupt {
+                                path,
+                                offset,
+                                good_seq: header.first_seq - 1,
+                                detail,
+                            });
                         }
                     }
                 }
                 Found::Nothing => {
                     position += 1;
-                    let Some((next, next_path)) = self.segment(position) else { return Ok(()) };
+                    let Some((next, next_path)) = self.segment(position) else {
+                        return Ok(());
+                    };
                     (file, path, offset) = (next, next_path, START);
                 }
                 Found::Damage(detail) => {
-                    return Err(JournalError::Corrupt { path, offset, good_seq: from_seq - 1, detail: detail.into() });
+                    return Err(JournalError::Corrupt {
+                        path,
+                        offset,
+                        good_seq: from_seq - 1,
+                        detail: detail.into(),
+                    });
                 }
             }
         }
@@ -446,7 +614,15 @@ pub fn verify(folder: &Path) -> Result<Report, JournalError> {
     let survey = Survey::of(folder)?;
     let mut bytes = 0;
     for segment in &survey.segments {
-        bytes += segment.file.metadata().map_err(JournalError::io("look at", &segment.path))?.len();
+        bytes += segment
+            .file
+            .metadata()
+            .map_err(JournalError::io("look at", &segment.path))?
+            .len();
     }
-    Ok(Report { segments: survey.segments.len(), bytes, recovery: survey.recovery })
+    Ok(Report {
+        segments: survey.segments.len(),
+        bytes,
+        recovery: survey.recovery,
+    })
 }

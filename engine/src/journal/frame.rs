@@ -57,7 +57,8 @@ impl Header {
 
     /// True if header and body are what was written.
     pub(super) fn matches(&self, frame: &[u8]) -> bool {
-        frame.len() >= HEADER + self.length as usize && crc32c::crc32c(&frame[4..HEADER + self.length as usize]) == self.crc
+        frame.len() >= HEADER + self.length as usize
+            && crc32c::crc32c(&frame[4..HEADER + self.length as usize]) == self.crc
     }
 
     /// Bytes on disk, alignment included.
@@ -73,14 +74,26 @@ impl Header {
 
 /// The chain value that the frame after this one carries.
 pub(super) fn chain_of(frame: &[u8]) -> Chain {
-    blake3::hash(frame).as_bytes()[..16].try_into().expect("a hash has 32 bytes")
+    blake3::hash(frame).as_bytes()[..16]
+        .try_into()
+        .expect("a hash has 32 bytes")
 }
 
 /// Writes a frame into `out`, replacing what was there.
-pub(super) fn encode(out: &mut Vec<u8>, epoch: u32, group_number: u64, chain: &Chain, group: &Group<'_>) {
+pub(super) fn encode(
+    out: &mut Vec<u8>,
+    epoch: u32,
+    group_number: u64,
+    chain: &Chain,
+    group: &Group<'_>,
+) {
     out.clear();
     out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&u32::try_from(group.body.len()).expect("the queue is bounded below 4 GiB").to_le_bytes());
+    out.extend_from_slice(
+        &u32::try_from(group.body.len())
+            .expect("the queue is bounded below 4 GiB")
+            .to_le_bytes(),
+    );
     out.extend_from_slice(&epoch.to_le_bytes());
     out.extend_from_slice(&group.count.to_le_bytes());
     out.extend_from_slice(&group_number.to_le_bytes());

@@ -31,7 +31,9 @@ impl FolderLock {
     /// [`JournalError::Locked`] naming the process that has it.
     pub fn take(folder: &Path) -> Result<Self, JournalError> {
         fs::create_dir_all(folder).map_err(JournalError::io("create", folder))?;
-        let folder = folder.canonicalize().map_err(JournalError::io("find", folder))?;
+        let folder = folder
+            .canonicalize()
+            .map_err(JournalError::io("find", folder))?;
         let path = folder.join("LOCK");
         let mut open = OPEN.lock();
         if open.contains(&folder) {
@@ -59,7 +61,10 @@ impl FolderLock {
         };
         write(&mut file).map_err(JournalError::io("write", &path))?;
         open.insert(folder.clone());
-        Ok(Self { folder, _file: file })
+        Ok(Self {
+            folder,
+            _file: file,
+        })
     }
 }
 

@@ -21,7 +21,9 @@ pub struct MemoryJournal {
 
 impl Journal for MemoryJournal {
     fn commit(&mut self, group: &Group<'_>) -> io::Result<()> {
-        self.groups.write().push((group.first_seq, group.body.into()));
+        self.groups
+            .write()
+            .push((group.first_seq, group.body.into()));
         self.last_seq = group.first_seq + u64::from(group.count) - 1;
         Ok(())
     }
@@ -43,7 +45,9 @@ impl Journal for MemoryJournal {
     }
 
     fn reader(&self) -> Arc<dyn Reader> {
-        Arc::new(MemoryReader { groups: Arc::clone(&self.groups) })
+        Arc::new(MemoryReader {
+            groups: Arc::clone(&self.groups),
+        })
     }
 }
 
@@ -53,17 +57,33 @@ struct MemoryReader {
 }
 
 impl Reader for MemoryReader {
-    fn scan(&self, from_seq: u64, upto_seq: u64, visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>) -> Result<(), JournalError> {
+    fn scan(
+        &self,
+        from_seq: u64,
+        upto_seq: u64,
+        visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
         let groups = self.groups.read();
-        let start = groups.partition_point(|(first, _)| *first <= from_seq).saturating_sub(1);
+        let start = groups
+            .partition_point(|(first, _)| *first <= from_seq)
+            .saturating_sub(1);
         for (first, body) in &groups[start..] {
             let mut seq = *first;
             let walked = each_record(body, |record| {
                 let this = seq;
                 seq += 1;
-                if this < from_seq { ControlFlow::Continue(()) } else if this > upto_seq { ControlFlow::Break(()) } else { visit(this, record) }
+                if this < from_seq {
+                    ControlFlow::Continue(())
+                } else if this > upto_seq {
+                    ControlFlow::Break(())
+                } else {
+                    visit(this, record)
+                }
             });
-            if walked.expect("bodies in memory stay as they were made").is_break() {
+            if walked
+                .expect("bodies in memory stay as they were made")
+                .is_break()
+            {
                 break;
             }
         }

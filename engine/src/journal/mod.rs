@@ -80,7 +80,12 @@ pub trait Reader: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// [`JournalError`] if a record cannot be read or fails its checks.
-    fn scan(&self, from_seq: u64, upto_seq: u64, visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>) -> Result<(), JournalError>;
+    fn scan(
+        &self,
+        from_seq: u64,
+        upto_seq: u64,
+        visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), JournalError>;
 
     /// One record.
     ///
@@ -113,24 +118,48 @@ pub struct Recovery {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     #[error("{action} {path}: {source}")]
-    Io { action: &'static str, path: PathBuf, source: io::Error },
-    #[error("{path} is in use by process {pid}. Stop it, or talk to it instead of opening the folder")]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error(
+        "{path} is in use by process {pid}. Stop it, or talk to it instead of opening the folder"
+    )]
     Locked { path: PathBuf, pid: String },
     #[error(
         "{path} is damaged at byte {offset}: {detail}. Good records end at {good_seq}, and later ones exist, so nothing was cut. \
          Restore a backup, or look with `holdfast journal verify`"
     )]
-    Corrupt { path: PathBuf, offset: u64, good_seq: u64, detail: String },
-    #[error("{path} has format {found}; this version reads up to {known}. Use the version that wrote it")]
-    Newer { path: PathBuf, found: u32, known: u32 },
+    Corrupt {
+        path: PathBuf,
+        offset: u64,
+        good_seq: u64,
+        detail: String,
+    },
+    #[error(
+        "{path} has format {found}; this version reads up to {known}. Use the version that wrote it"
+    )]
+    Newer {
+        path: PathBuf,
+        found: u32,
+        known: u32,
+    },
     #[error("record {seq} is not in the journal")]
     Missing { seq: u64 },
 }
 
 impl JournalError {
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 }
 
@@ -141,7 +170,10 @@ pub(crate) fn put_record(body: &mut Vec<u8>, record: &[u8]) {
 }
 
 /// Visits the records of a group's body. `None` if the body is malformed.
-pub(crate) fn each_record(body: &[u8], mut visit: impl FnMut(&[u8]) -> ControlFlow<()>) -> Option<ControlFlow<()>> {
+pub(crate) fn each_record(
+    body: &[u8],
+    mut visit: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Option<ControlFlow<()>> {
     let mut rest = body;
     while !rest.is_empty() {
         let length = usize::try_from(prost::encoding::decode_varint(&mut rest).ok()?).ok()?;

@@ -46,7 +46,10 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(JournalError::io("list", folder))?.path();
-        if path.extension().is_some_and(|extension| extension == "segment") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "segment")
+        {
             paths.push(path);
         }
     }
@@ -79,7 +82,11 @@ impl Origin {
         let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
         let found = u32_at(8);
         if found > FORMAT {
-            return Err(JournalError::Newer { path: path.into(), found, known: FORMAT });
+            return Err(JournalError::Newer {
+                path: path.into(),
+                found,
+                known: FORMAT,
+            });
         }
         if u32_at(12) != crc32c::crc32c(&bytes[16..]) || found == 0 {
             return Ok(None);
@@ -121,9 +128,15 @@ pub(super) fn read_frame(file: &File, offset: u64, buffer: &mut Vec<u8>) -> io::
     let mut head = [0; HEADER];
     let got = read_up_to(file, &mut head, offset)?;
     if got < HEADER {
-        return Ok(if head[..got].iter().all(|byte| *byte == 0) { Found::Nothing } else { Found::Damage("a header is cut off") });
+        return Ok(if head[..got].iter().all(|byte| *byte == 0) {
+            Found::Nothing
+        } else {
+            Found::Damage("a header is cut off")
+        });
     }
-    let Some(header) = Header::parse(&head) else { return Ok(Found::Nothing) };
+    let Some(header) = Header::parse(&head) else {
+        return Ok(Found::Nothing);
+    };
     if header.length as usize > MAX_BODY {
         return Ok(Found::Damage("a length is beyond every limit"));
     }
@@ -132,7 +145,11 @@ pub(super) fn read_frame(file: &File, offset: u64, buffer: &mut Vec<u8>) -> io::
     if got < buffer.len() {
         return Ok(Found::Damage("a frame is cut off"));
     }
-    Ok(if header.matches(buffer) { Found::Frame(header) } else { Found::Damage("a checksum is wrong") })
+    Ok(if header.matches(buffer) {
+        Found::Frame(header)
+    } else {
+        Found::Damage("a checksum is wrong")
+    })
 }
 
 /// Looks for a whole frame after a damaged place: then the damage is not a torn

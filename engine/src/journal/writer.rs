@@ -22,14 +22,18 @@ use super::{Group, Journal, put_record};
 /// Bytes that may wait before new work is refused.
 const BACKLOG_LIMIT: u64 = 64 << 20;
 /// Upper bounds of the sync time histogram, in microseconds.
-const BOUNDS_US: [u64; 12] = [50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 200_000, 1_000_000, 5_000_000];
+const BOUNDS_US: [u64; 12] = [
+    50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 200_000, 1_000_000, 5_000_000,
+];
 
 /// Why a caller does not know that its record is durable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
     #[error("the deadline passed while the journal was writing")]
     DeadlineExceeded,
-    #[error("the journal failed: {0}. Nothing is acknowledged any more; start the engine again and repeat with the same request_id")]
+    #[error(
+        "the journal failed: {0}. Nothing is acknowledged any more; start the engine again and repeat with the same request_id"
+    )]
     Failed(String),
     #[error("the engine was closed before the record was durable")]
     Closed,
@@ -97,7 +101,9 @@ pub struct Writer {
 
 impl std::fmt::Debug for Writer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("durable_seq", &self.durable_seq()).finish_non_exhaustive()
+        f.debug_struct("Writer")
+            .field("durable_seq", &self.durable_seq())
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,7 +114,10 @@ impl Writer {
     pub fn start(journal: Box<dyn Journal>, before_commit: BeforeCommit) -> Self {
         let last_seq = journal.last_seq();
         let shared = Arc::new(Shared {
-            queue: Mutex::new(Queue { next_seq: last_seq + 1, ..Queue::default() }),
+            queue: Mutex::new(Queue {
+                next_seq: last_seq + 1,
+                ..Queue::default()
+            }),
             work: Condvar::new(),
             progress: Condvar::new(),
             durable: AtomicU64::new(last_seq),
@@ -129,7 +138,10 @@ impl Writer {
                 }
             })
             .expect("the system gives a thread");
-        Self { shared, thread: Mutex::new(Some(thread)) }
+        Self {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        }
     }
 
     /// Queues a record and gives its sequence number. Only copies; the caller
@@ -159,7 +171,9 @@ impl Writer {
             match self.shared.settled(seq, &queue) {
                 Some(result) => result,
                 None => {
-                    let place = queue.waiting.partition_point(|(waiting, _)| *waiting <= seq);
+                    let place = queue
+                        .waiting
+                        .partition_point(|(waiting, _)| *waiting <= seq);
                     queue.waiting.insert(place, (seq, completion));
                     return;
                 }
@@ -184,7 +198,11 @@ impl Writer {
             match deadline {
                 None => self.shared.progress.wait(&mut queue),
                 Some(deadline) => {
-                    let late = self.shared.progress.wait_until(&mut queue, deadline).timed_out();
+                    let late = self
+                        .shared
+                        .progress
+                        .wait_until(&mut queue, deadline)
+                        .timed_out();
                     if late && self.shared.settled(seq, &queue).is_none() {
                         return Err(CommitError::DeadlineExceeded);
                     }
@@ -305,7 +323,11 @@ struct Taken {
     count: u32,
 }
 
-fn run(shared: &Shared, mut journal: Box<dyn Journal>, mut before_commit: BeforeCommit) -> io::Result<()> {
+fn run(
+    shared: &Shared,
+    mut journal: Box<dyn Journal>,
+    mut before_commit: BeforeCommit,
+) -> io::Result<()> {
     let mut taken = Taken::default();
     let mut unsealed = false;
     loop {
@@ -313,7 +335,11 @@ fn run(shared: &Shared, mut journal: Box<dyn Journal>, mut before_commit: Before
             Next::Commit => {
                 let began = Instant::now();
                 before_commit()?;
-                journal.commit(&Group { first_seq: taken.first_seq, count: taken.count, body: &taken.body })?;
+                journal.commit(&Group {
+                    first_seq: taken.first_seq,
+                    count: taken.count,
+                    body: &taken.body,
+                })?;
                 shared.publish(&taken, began.elapsed());
                 unsealed = true;
             }
@@ -354,7 +380,10 @@ fn take(shared: &Shared, taken: &mut Taken, idle: Option<Duration>) -> Next {
         match idle {
             None => shared.work.wait(&mut queue),
             Some(idle) => {
-                if shared.work.wait_for(&mut queue, idle).timed_out() && queue.count == 0 && !queue.closing {
+                if shared.work.wait_for(&mut queue, idle).timed_out()
+                    && queue.count == 0
+                    && !queue.closing
+                {
                     return Next::Seal;
                 }
             }
@@ -369,13 +398,20 @@ impl Shared {
         let counts = &self.counts;
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         counts.groups.fetch_add(1, Ordering::Relaxed);
-        counts.records.fetch_add(taken.count.into(), Ordering::Relaxed);
-        counts.bytes.fetch_add(taken.body.len() as u64, Ordering::Relaxed);
-        counts.last_group.store(taken.count.into(), Ordering::Relaxed);
+        counts
+            .records
+            .fetch_add(taken.count.into(), Ordering::Relaxed);
+        counts
+            .bytes
+            .fetch_add(taken.body.len() as u64, Ordering::Relaxed);
+        counts
+            .last_group
+            .store(taken.count.into(), Ordering::Relaxed);
         counts.sync_us.fetch_add(us, Ordering::Relaxed);
         let bucket = BOUNDS_US.partition_point(|bound| *bound < us);
         counts.buckets[bucket].fetch_add(1, Ordering::Relaxed);
-        self.backlog.fetch_sub(taken.body.len() as u64, Ordering::Relaxed);
+        self.backlog
+            .fetch_sub(taken.body.len() as u64, Ordering::Relaxed);
         let ready: Vec<(u64, Completion)> = {
             let mut queue = self.queue.lock();
             // Release, under the lock: a waiter that looks afterwards sees it.

@@ -40,7 +40,11 @@ const WRAPPED_AT: u64 = (HEAD - WRAPPED) as u64;
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     #[error("{action} {path}: {source}")]
-    Io { action: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     #[error("the key ring {path} is not readable: {detail}. Restore it from your secrets' backup")]
     Ring { path: PathBuf, detail: String },
     #[error("there is no document at {0}")]
@@ -58,7 +62,11 @@ pub enum VaultError {
 impl VaultError {
     fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 }
 
@@ -123,16 +131,32 @@ impl Vault {
             .map_err(VaultError::io("open", &path))?;
         let end = sound_end(&file).map_err(VaultError::io("read", &path))?;
         file.set_len(end).map_err(VaultError::io("cut", &path))?;
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(VaultError::io("sync", folder))?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(VaultError::io("sync", folder))?;
         let ring = KeyRing::open(key_file)?;
-        Ok(Self { shelf: Mutex::new(Shelf { store: Store::File { file, path }, end, dirty: false }), ring: Mutex::new(ring) })
+        Ok(Self {
+            shelf: Mutex::new(Shelf {
+                store: Store::File { file, path },
+                end,
+                dirty: false,
+            }),
+            ring: Mutex::new(ring),
+        })
     }
 
     /// Documents that live as long as the process.
     #[must_use]
     pub fn memory() -> Self {
-        let shelf = Shelf { store: Store::Memory(Vec::new()), end: 0, dirty: false };
-        Self { shelf: Mutex::new(shelf), ring: Mutex::new(KeyRing::unsaved()) }
+        let shelf = Shelf {
+            store: Store::Memory(Vec::new()),
+            end: 0,
+            dirty: false,
+        };
+        Self {
+            shelf: Mutex::new(shelf),
+            ring: Mutex::new(KeyRing::unsaved()),
+        }
     }
 
     /// Seals a document. It is durable after the next [`Vault::sync`], which
@@ -154,7 +178,11 @@ impl Vault {
         let sealed = encrypt(&key, nonce, document, &bound(merchant, &hash))?;
         let wrapped = encrypt(&master, wrap_nonce, &key, merchant.as_bytes())?;
         let mut record = Vec::with_capacity(HEAD + sealed.len());
-        record.extend_from_slice(&u32::try_from(sealed.len()).map_err(|_| VaultError::Forged)?.to_le_bytes());
+        record.extend_from_slice(
+            &u32::try_from(sealed.len())
+                .map_err(|_| VaultError::Forged)?
+                .to_le_bytes(),
+        );
         record.extend_from_slice(&crc32c::crc32c(&sealed).to_le_bytes());
         record.extend_from_slice(&key_id.to_le_bytes());
         record.extend_from_slice(nonce);
@@ -172,7 +200,11 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError`]: missing, erased, without its key, or changed.
-    pub fn open_document(&self, merchant: &str, reference: &DocumentRef) -> Result<Vec<u8>, VaultError> {
+    pub fn open_document(
+        &self,
+        merchant: &str,
+        reference: &DocumentRef,
+    ) -> Result<Vec<u8>, VaultError> {
         let (head, sealed) = self.shelf.lock().read(reference.offset())?;
         let key_id = u32::from_le_bytes(head[8..12].try_into().expect("4 bytes"));
         let nonce = &head[12..12 + NONCE];
@@ -180,8 +212,17 @@ impl Vault {
         if wrapped.iter().all(|byte| *byte == 0) {
             return Err(VaultError::Erased);
         }
-        let master = *self.ring.lock().key(key_id).ok_or(VaultError::KeyMissing(key_id))?;
-        let key = decrypt(&master, &wrapped[..NONCE], &wrapped[NONCE..], merchant.as_bytes())?;
+        let master = *self
+            .ring
+            .lock()
+            .key(key_id)
+            .ok_or(VaultError::KeyMissing(key_id))?;
+        let key = decrypt(
+            &master,
+            &wrapped[..NONCE],
+            &wrapped[NONCE..],
+            merchant.as_bytes(),
+        )?;
         decrypt(&key, nonce, &sealed, &bound(merchant, &reference.0[8..]))
     }
 
@@ -194,7 +235,9 @@ impl Vault {
         shelf.read(reference.offset())?;
         shelf.write(reference.offset() + WRAPPED_AT, &[0; WRAPPED])?;
         shelf.dirty = true;
-        shelf.sync().map_err(VaultError::io("sync", "the documents"))
+        shelf
+            .sync()
+            .map_err(VaultError::io("sync", "the documents"))
     }
 
     /// Makes a new master key current and gives its id.
@@ -236,7 +279,9 @@ impl Shelf {
 
     fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), VaultError> {
         match &mut self.store {
-            Store::File { file, path } => file.write_all_at(bytes, offset).map_err(VaultError::io("write", path.as_path())),
+            Store::File { file, path } => file
+                .write_all_at(bytes, offset)
+                .map_err(VaultError::io("write", path.as_path())),
             Store::Memory(shelf) => {
                 let start = usize::try_from(offset).map_err(|_| VaultError::Missing(offset))?;
                 if shelf.len() < start + bytes.len() {
@@ -265,7 +310,9 @@ impl Shelf {
             return Err(VaultError::Missing(offset));
         }
         match &self.store {
-            Store::File { file, path } => file.read_exact_at(buffer, offset).map_err(VaultError::io("read", path.as_path())),
+            Store::File { file, path } => file
+                .read_exact_at(buffer, offset)
+                .map_err(VaultError::io("read", path.as_path())),
             Store::Memory(shelf) => {
                 let start = usize::try_from(offset).map_err(|_| VaultError::Missing(offset))?;
                 buffer.copy_from_slice(&shelf[start..start + buffer.len()]);
@@ -299,7 +346,11 @@ fn sound_end(file: &File) -> io::Result<u64> {
             let mut sealed = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
             file.read_exact_at(&mut sealed, at + HEAD as u64)?;
             let crc = u32::from_le_bytes(head[4..].try_into().expect("4 bytes"));
-            return Ok(if crc32c::crc32c(&sealed) == crc { next } else { at });
+            return Ok(if crc32c::crc32c(&sealed) == crc {
+                next
+            } else {
+                at
+            });
         }
         at = next;
     }
@@ -314,12 +365,33 @@ fn bound(merchant: &str, hash: &[u8]) -> Vec<u8> {
 
 fn encrypt(key: &[u8], nonce: &[u8], clear: &[u8], bound_to: &[u8]) -> Result<Vec<u8>, VaultError> {
     let cipher = XChaCha20Poly1305::new(Key::from_slice(key));
-    cipher.encrypt(XNonce::from_slice(nonce), Payload { msg: clear, aad: bound_to }).map_err(|_| VaultError::Forged)
+    cipher
+        .encrypt(
+            XNonce::from_slice(nonce),
+            Payload {
+                msg: clear,
+                aad: bound_to,
+            },
+        )
+        .map_err(|_| VaultError::Forged)
 }
 
-fn decrypt(key: &[u8], nonce: &[u8], sealed: &[u8], bound_to: &[u8]) -> Result<Vec<u8>, VaultError> {
+fn decrypt(
+    key: &[u8],
+    nonce: &[u8],
+    sealed: &[u8],
+    bound_to: &[u8],
+) -> Result<Vec<u8>, VaultError> {
     let cipher = XChaCha20Poly1305::new(Key::from_slice(key));
-    cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: bound_to }).map_err(|_| VaultError::Forged)
+    cipher
+        .decrypt(
+            XNonce::from_slice(nonce),
+            Payload {
+                msg: sealed,
+                aad: bound_to,
+            },
+        )
+        .map_err(|_| VaultError::Forged)
 }
 
 fn random(bytes: &mut [u8]) -> Result<(), VaultError> {

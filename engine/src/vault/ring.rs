@@ -29,7 +29,10 @@ pub struct KeyRing {
 
 impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyRing").field("current", &self.current).field("keys", &self.keys.len()).finish_non_exhaustive()
+        f.debug_struct("KeyRing")
+            .field("current", &self.current)
+            .field("keys", &self.keys.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -45,15 +48,32 @@ impl KeyRing {
             ring.save()?;
             return Ok(ring);
         }
-        let wrong = |detail: String| VaultError::Ring { path: path.to_owned(), detail };
+        let wrong = |detail: String| VaultError::Ring {
+            path: path.to_owned(),
+            detail,
+        };
         let text = fs::read_to_string(path).map_err(VaultError::io("read", path))?;
-        let stored: Stored = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        let key = |hex: &str| from_hex(hex).ok_or_else(|| wrong("a key is not 64 hex digits".into()));
-        let keys = stored.keys.iter().map(|(id, hex)| Ok((*id, key(hex)?))).collect::<Result<BTreeMap<_, _>, VaultError>>()?;
+        let stored: Stored =
+            serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let key =
+            |hex: &str| from_hex(hex).ok_or_else(|| wrong("a key is not 64 hex digits".into()));
+        let keys = stored
+            .keys
+            .iter()
+            .map(|(id, hex)| Ok((*id, key(hex)?)))
+            .collect::<Result<BTreeMap<_, _>, VaultError>>()?;
         if !keys.contains_key(&stored.current) {
-            return Err(wrong(format!("its current key {} is not in it", stored.current)));
+            return Err(wrong(format!(
+                "its current key {} is not in it",
+                stored.current
+            )));
         }
-        Ok(Self { path: Some(path.to_owned()), hash_key: key(&stored.hash_key)?, current: stored.current, keys })
+        Ok(Self {
+            path: Some(path.to_owned()),
+            hash_key: key(&stored.hash_key)?,
+            current: stored.current,
+            keys,
+        })
     }
 
     /// A ring that is never written.
@@ -69,7 +89,12 @@ impl KeyRing {
         let (mut hash_key, mut first) = ([0; KEY], [0; KEY]);
         random(&mut hash_key)?;
         random(&mut first)?;
-        Ok(Self { path: None, hash_key, current: 1, keys: BTreeMap::from([(1, first)]) })
+        Ok(Self {
+            path: None,
+            hash_key,
+            current: 1,
+            keys: BTreeMap::from([(1, first)]),
+        })
     }
 
     pub(super) fn current(&self) -> (u32, &[u8; KEY]) {
@@ -86,7 +111,9 @@ impl KeyRing {
         hasher.update(&(merchant.len() as u64).to_le_bytes());
         hasher.update(merchant.as_bytes());
         hasher.update(document);
-        hasher.finalize().as_bytes()[..24].try_into().expect("a hash has 32 bytes")
+        hasher.finalize().as_bytes()[..24]
+            .try_into()
+            .expect("a hash has 32 bytes")
     }
 
     pub(super) fn rotate(&mut self) -> Result<u32, VaultError> {
@@ -105,15 +132,22 @@ impl KeyRing {
 
     /// Writes beside, syncs, renames: a crash leaves the old ring or the new.
     fn save(&self) -> Result<(), VaultError> {
-        let Some(path) = &self.path else { return Ok(()) };
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(VaultError::io("create", folder))?;
         let stored = Stored {
             hash_key: to_hex(&self.hash_key),
             current: self.current,
-            keys: self.keys.iter().map(|(id, key)| (*id, to_hex(key))).collect(),
+            keys: self
+                .keys
+                .iter()
+                .map(|(id, key)| (*id, to_hex(key)))
+                .collect(),
         };
-        let text = serde_json::to_string_pretty(&stored).expect("a ring has only plain keys and values");
+        let text =
+            serde_json::to_string_pretty(&stored).expect("a ring has only plain keys and values");
         let beside = path.with_extension("new");
         let mut file = OpenOptions::new()
             .write(true)
@@ -122,9 +156,13 @@ impl KeyRing {
             .mode(0o600)
             .open(&beside)
             .map_err(VaultError::io("write", &beside))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(VaultError::io("write", &beside))?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(VaultError::io("write", &beside))?;
         fs::rename(&beside, path).map_err(VaultError::io("write", path))?;
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(VaultError::io("sync", folder))
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(VaultError::io("sync", folder))
     }
 }
 

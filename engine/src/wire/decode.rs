@@ -2,15 +2,19 @@
 
 use prost::Message;
 
-use super::fields::{self, known, name, note, optional_name, order_number, page_size, quantity, quantity_from, time, word};
+use super::fields::{
+    self, known, name, note, optional_name, order_number, page_size, quantity, quantity_from, time,
+    word,
+};
 use super::limits;
 use super::methods::MethodSpec;
 use super::pb;
 use crate::domain::command::{
-    AdvanceParcel, AmendOrder, AmendUnits, CancelOrder, Command, ConfigurePool, ConfigureSku, ConfigureWarehouse, ConfirmDeposit, ConfirmPayment,
-    CountStock, FailPayment, IssueToken, Line, MapChannelSkus, MAX_LINES, MoveStock, PlaceOrder, Principal, PublishPolicy, PutBackParcel,
-    ReceiveStock, ReconcileClock, RegisterDevice, ReleaseHold, RequestKey, RerouteParcel, ResumeParcel, RevokeToken, SkuMapping, SplitParcel,
-    StartPayment, Submission, SuspendParcel,
+    AdvanceParcel, AmendOrder, AmendUnits, CancelOrder, Command, ConfigurePool, ConfigureSku,
+    ConfigureWarehouse, ConfirmDeposit, ConfirmPayment, CountStock, FailPayment, IssueToken, Line,
+    MAX_LINES, MapChannelSkus, MoveStock, PlaceOrder, Principal, PublishPolicy, PutBackParcel,
+    ReceiveStock, ReconcileClock, RegisterDevice, ReleaseHold, RequestKey, RerouteParcel,
+    ResumeParcel, RevokeToken, SkuMapping, SplitParcel, StartPayment, Submission, SuspendParcel,
 };
 use crate::domain::orders::lifecycle::{Node, Role};
 use crate::domain::refusal::{Refusal, RefusalCode};
@@ -58,7 +62,10 @@ impl Decoded {
         Submission {
             merchant: merchant.to_owned(),
             principal: self.principal.clone(),
-            key: RequestKey { key: request_key(merchant, &self.caller, self.method, &self.request_id), fingerprint: self.fingerprint },
+            key: RequestKey {
+                key: request_key(merchant, &self.caller, self.method, &self.request_id),
+                fingerprint: self.fingerprint,
+            },
             command: self.command.clone(),
         }
     }
@@ -67,17 +74,49 @@ impl Decoded {
 /// A read.
 #[derive(Debug)]
 pub enum Query {
-    GetStock { sku: String, warehouse: String, source_channel: Option<SourceChannel> },
-    ListStock { size: usize, token: String },
-    GetParcel { parcel_id: String },
-    ListWork { role: Role, warehouse: String, size: usize, token: String },
+    GetStock {
+        sku: String,
+        warehouse: String,
+        source_channel: Option<SourceChannel>,
+    },
+    ListStock {
+        size: usize,
+        token: String,
+    },
+    GetParcel {
+        parcel_id: String,
+    },
+    ListWork {
+        role: Role,
+        warehouse: String,
+        size: usize,
+        token: String,
+    },
     GetLifecycle,
-    GetOrder { order_number: String },
-    GetOrderStatus { order_number: String },
-    GetOrderDocument { order_number: String, purpose: String },
-    ListOrders { size: usize, token: String, node: Option<Node>, status: Option<OrderStatus> },
-    ListHolds { size: usize, token: String, sku: String },
-    GetPolicy { policy_version: u32 },
+    GetOrder {
+        order_number: String,
+    },
+    GetOrderStatus {
+        order_number: String,
+    },
+    GetOrderDocument {
+        order_number: String,
+        purpose: String,
+    },
+    ListOrders {
+        size: usize,
+        token: String,
+        node: Option<Node>,
+        status: Option<OrderStatus>,
+    },
+    ListHolds {
+        size: usize,
+        token: String,
+        sku: String,
+    },
+    GetPolicy {
+        policy_version: u32,
+    },
     GetEngineStatus,
     Audit,
     GetStateHash,
@@ -99,7 +138,11 @@ impl WatchQuery {
     pub fn wants(&self, event: &pb::Event) -> bool {
         (self.types.is_empty() || self.types.contains(&event.r#type))
             && (self.order_number.is_empty() || self.order_number == event.order_number)
-            && (self.sku.is_empty() || event.movements.iter().any(|movement| movement.sku == self.sku))
+            && (self.sku.is_empty()
+                || event
+                    .movements
+                    .iter()
+                    .any(|movement| movement.sku == self.sku))
     }
 }
 
@@ -111,7 +154,11 @@ pub fn request_key(merchant: &str, caller: &str, method: &str, request_id: &str)
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
-    u128::from_le_bytes(hasher.finalize().as_bytes()[..16].try_into().expect("a hash has 32 bytes"))
+    u128::from_le_bytes(
+        hasher.finalize().as_bytes()[..16]
+            .try_into()
+            .expect("a hash has 32 bytes"),
+    )
 }
 
 /// Reads a request of a method.
@@ -126,18 +173,26 @@ pub fn decode(method: &MethodSpec, bytes: &[u8], caller: &Principal) -> Result<R
     match method.name {
         "BatchSubmit" => {
             let batch: pb::BatchSubmitRequest = parse(bytes)?;
-            Ok(Request::Batch(batch.commands.into_iter().map(|command| item(command, caller)).collect()))
+            Ok(Request::Batch(
+                batch
+                    .commands
+                    .into_iter()
+                    .map(|command| item(command, caller))
+                    .collect(),
+            ))
         }
         "StreamSubmit" => {
             let message: pb::StreamSubmitRequest = parse(bytes)?;
-            item(message.command.unwrap_or_default(), caller).map(|decoded| Request::Command(Box::new(decoded)))
+            item(message.command.unwrap_or_default(), caller)
+                .map(|decoded| Request::Command(Box::new(decoded)))
         }
         name => single(name, bytes, caller).map(|decoded| Request::Command(Box::new(decoded))),
     }
 }
 
 fn parse<M: Message + Default>(bytes: &[u8]) -> Result<M, Refusal> {
-    M::decode(bytes).map_err(|error| Refusal::new(RefusalCode::MessageMalformed).fact("detail", error))
+    M::decode(bytes)
+        .map_err(|error| Refusal::new(RefusalCode::MessageMalformed).fact("detail", error))
 }
 
 fn single(name: &str, bytes: &[u8], caller: &Principal) -> Result<Decoded, Refusal> {
@@ -185,7 +240,11 @@ fn item(item: pb::Command, caller: &Principal) -> Result<Decoded, Refusal> {
         Some(Item::CancelOrder(request)) => command(request, caller),
         Some(Item::AdvanceParcel(request)) => command(request, caller),
         Some(Item::ReceiveStock(request)) => command(request, caller),
-        None => Err(Refusal::field("command", "absent", "one of the commands of holdfast.v1.Command")),
+        None => Err(Refusal::field(
+            "command",
+            "absent",
+            "one of the commands of holdfast.v1.Command",
+        )),
     }
 }
 
@@ -209,22 +268,43 @@ fn command<M: Ask>(mut request: M, caller: &Principal) -> Result<Decoded, Refusa
     let request_id = request.take_request_id();
     fields::request_id(&request_id)?;
     let hash = blake3::hash(&request.encode_to_vec());
-    let fingerprint = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has 32 bytes"));
+    let fingerprint = u64::from_le_bytes(
+        hash.as_bytes()[..8]
+            .try_into()
+            .expect("a hash has 32 bytes"),
+    );
     let principal = principal(request.on_behalf(), caller)?;
     let document = request.take_document();
     if document.len() > MAX_DOCUMENT {
-        return Err(Refusal::field("document", format!("{} bytes long", document.len()), format!("at most {MAX_DOCUMENT} bytes")));
+        return Err(Refusal::field(
+            "document",
+            format!("{} bytes long", document.len()),
+            format!("at most {MAX_DOCUMENT} bytes"),
+        ));
     }
-    Ok(Decoded { method: M::METHOD, request_id, principal, caller: caller.actor.clone(), command: request.into_command()?, document, fingerprint })
+    Ok(Decoded {
+        method: M::METHOD,
+        request_id,
+        principal,
+        caller: caller.actor.clone(),
+        command: request.into_command()?,
+        document,
+        fingerprint,
+    })
 }
 
 /// Who acts: the caller, or whom a caller with that right names.
-fn principal((actor, role, device): (String, i32, String), caller: &Principal) -> Result<Principal, Refusal> {
+fn principal(
+    (actor, role, device): (String, i32, String),
+    caller: &Principal,
+) -> Result<Principal, Refusal> {
     let mut principal = caller.clone();
     let acts_for_others = matches!(caller.role, Role::Admin | Role::Integration);
     let own = |given: &str, own: &str| given.is_empty() || given == own;
     let role_is_own = role == 0 || role == i32::from(caller.role.number());
-    if !acts_for_others && !(own(&actor, &caller.actor) && own(&device, &caller.device) && role_is_own) {
+    if !acts_for_others
+        && !(own(&actor, &caller.actor) && own(&device, &caller.device) && role_is_own)
+    {
         return Err(Refusal::new(RefusalCode::PermissionDenied)
             .fact("role", caller.role)
             .fact("method", "AdvanceParcel for somebody else")
@@ -239,7 +319,11 @@ fn principal((actor, role, device): (String, i32, String), caller: &Principal) -
     if role != 0 {
         principal.role = word("role", role, Role::from_number, &known(Role::ALL))?;
         if principal.role == Role::Engine {
-            return Err(Refusal::field("role", principal.role, "a role of a person or system"));
+            return Err(Refusal::field(
+                "role",
+                principal.role,
+                "a role of a person or system",
+            ));
         }
     }
     Ok(principal)
@@ -301,7 +385,11 @@ fn line((index, line): (usize, pb::OrderLine)) -> Result<Line, Refusal> {
         outer_code: optional_name(&path("outer_code"), line.outer_code)?,
     };
     if line.sku.is_empty() && line.channel_sku.is_empty() && line.outer_code.is_empty() {
-        return Err(Refusal::field(path("sku"), "empty", "a SKU, or a channel_sku or outer_code to be mapped"));
+        return Err(Refusal::field(
+            path("sku"),
+            "empty",
+            "a SKU, or a channel_sku or outer_code to be mapped",
+        ));
     }
     Ok(line)
 }
@@ -334,7 +422,10 @@ ask!(ConfirmPaymentRequest "ConfirmPayment", self => {
 });
 
 fn unit(list: &str, index: usize, sku: String, units: i64) -> Result<(String, i64), Refusal> {
-    Ok((name(&format!("{list}[{index}].sku"), sku)?, quantity(&format!("{list}[{index}].quantity"), units)?))
+    Ok((
+        name(&format!("{list}[{index}].sku"), sku)?,
+        quantity(&format!("{list}[{index}].quantity"), units)?,
+    ))
 }
 
 ask!(ConfirmDepositRequest "ConfirmDeposit", self => Ok(Command::ConfirmDeposit(ConfirmDeposit {
@@ -388,14 +479,24 @@ fn parcel_id(value: String) -> Result<String, Refusal> {
     fields::optional_name("parcel_id", value)
 }
 
-fn evidence(given: std::collections::BTreeMap<String, String>) -> Result<Vec<(String, String)>, Refusal> {
+fn evidence(
+    given: std::collections::BTreeMap<String, String>,
+) -> Result<Vec<(String, String)>, Refusal> {
     let (count, key_limit, value_limit) = MAX_EVIDENCE;
     if given.len() > count {
-        return Err(Refusal::field("evidence", format!("{} entries", given.len()), format!("at most {count}")));
+        return Err(Refusal::field(
+            "evidence",
+            format!("{} entries", given.len()),
+            format!("at most {count}"),
+        ));
     }
     for (key, value) in &given {
         if key.len() > key_limit || value.len() > value_limit {
-            return Err(Refusal::field(format!("evidence[{key:.64}]"), "too long", format!("a key of {key_limit} and a value of {value_limit} bytes")));
+            return Err(Refusal::field(
+                format!("evidence[{key:.64}]"),
+                "too long",
+                format!("a key of {key_limit} and a value of {value_limit} bytes"),
+            ));
         }
     }
     Ok(given.into_iter().collect())
@@ -559,7 +660,9 @@ ask!(RevokeTokenRequest "RevokeToken", self => {
 });
 
 fn sha256(path: &str, bytes: &[u8]) -> Result<[u8; 32], Refusal> {
-    bytes.try_into().map_err(|_| Refusal::field(path, format!("{} bytes long", bytes.len()), "32 bytes"))
+    bytes
+        .try_into()
+        .map_err(|_| Refusal::field(path, format!("{} bytes long", bytes.len()), "32 bytes"))
 }
 
 ask!(RegisterDeviceRequest "RegisterDevice", self => Ok(Command::RegisterDevice(RegisterDevice {
@@ -577,35 +680,80 @@ fn query(method: &str, bytes: &[u8], caller: &Principal) -> Result<Option<Reques
         "GetStock" => {
             let request: pb::GetStockRequest = parse(bytes)?;
             let source_channel = SourceChannel::from_number(request.source_channel);
-            Query::GetStock { sku: name("sku", request.sku)?, warehouse: optional_name("warehouse", request.warehouse)?, source_channel }
+            Query::GetStock {
+                sku: name("sku", request.sku)?,
+                warehouse: optional_name("warehouse", request.warehouse)?,
+                source_channel,
+            }
         }
         "ListStock" => {
             let request: pb::ListStockRequest = parse(bytes)?;
-            Query::ListStock { size: page_size(request.page_size)?, token: request.page_token }
+            Query::ListStock {
+                size: page_size(request.page_size)?,
+                token: request.page_token,
+            }
         }
-        "GetParcel" => Query::GetParcel { parcel_id: parcel_id(parse::<pb::GetParcelRequest>(bytes)?.parcel_id)? },
+        "GetParcel" => Query::GetParcel {
+            parcel_id: parcel_id(parse::<pb::GetParcelRequest>(bytes)?.parcel_id)?,
+        },
         "ListWork" => {
             let request: pb::ListWorkRequest = parse(bytes)?;
-            let role = if request.role == 0 { caller.role } else { word("role", request.role, Role::from_number, &known(Role::ALL))? };
-            Query::ListWork { role, warehouse: optional_name("warehouse", request.warehouse)?, size: page_size(request.page_size)?, token: request.page_token }
+            let role = if request.role == 0 {
+                caller.role
+            } else {
+                word("role", request.role, Role::from_number, &known(Role::ALL))?
+            };
+            Query::ListWork {
+                role,
+                warehouse: optional_name("warehouse", request.warehouse)?,
+                size: page_size(request.page_size)?,
+                token: request.page_token,
+            }
         }
         "GetLifecycle" => Query::GetLifecycle,
-        "GetOrder" => Query::GetOrder { order_number: name("order_number", parse::<pb::GetOrderRequest>(bytes)?.order_number)? },
-        "GetOrderStatus" => Query::GetOrderStatus { order_number: name("order_number", parse::<pb::GetOrderStatusRequest>(bytes)?.order_number)? },
+        "GetOrder" => Query::GetOrder {
+            order_number: name(
+                "order_number",
+                parse::<pb::GetOrderRequest>(bytes)?.order_number,
+            )?,
+        },
+        "GetOrderStatus" => Query::GetOrderStatus {
+            order_number: name(
+                "order_number",
+                parse::<pb::GetOrderStatusRequest>(bytes)?.order_number,
+            )?,
+        },
         "GetOrderDocument" => {
             let request: pb::GetOrderDocumentRequest = parse(bytes)?;
-            Query::GetOrderDocument { order_number: name("order_number", request.order_number)?, purpose: name("purpose", request.purpose)? }
+            Query::GetOrderDocument {
+                order_number: name("order_number", request.order_number)?,
+                purpose: name("purpose", request.purpose)?,
+            }
         }
         "ListOrders" => {
             let request: pb::ListOrdersRequest = parse(bytes)?;
-            let (node, status) = (Node::from_number(request.node), OrderStatus::from_number(request.status));
-            Query::ListOrders { size: page_size(request.page_size)?, token: request.page_token, node, status }
+            let (node, status) = (
+                Node::from_number(request.node),
+                OrderStatus::from_number(request.status),
+            );
+            Query::ListOrders {
+                size: page_size(request.page_size)?,
+                token: request.page_token,
+                node,
+                status,
+            }
         }
         "ListHolds" => {
             let request: pb::ListHoldsRequest = parse(bytes)?;
-            Query::ListHolds { size: page_size(request.page_size)?, token: request.page_token, sku: optional_name("sku", request.sku)? }
+            Query::ListHolds {
+                size: page_size(request.page_size)?,
+                token: request.page_token,
+                sku: optional_name("sku", request.sku)?,
+            }
         }
-        "GetPolicy" => Query::GetPolicy { policy_version: parse::<pb::GetPolicyRequest>(bytes)?.policy_version },
+        "GetPolicy" => Query::GetPolicy {
+            policy_version: parse::<pb::GetPolicyRequest>(bytes)?.policy_version,
+        },
         "GetEngineStatus" => Query::GetEngineStatus,
         "Audit" => Query::Audit,
         "GetStateHash" => Query::GetStateHash,
@@ -620,7 +768,19 @@ fn watch(bytes: &[u8]) -> Result<Request, Refusal> {
     let heartbeat_ms = match request.heartbeat_ms {
         0 => 5_000,
         ms @ 100..=60_000 => ms.unsigned_abs(),
-        other => return Err(Refusal::field("heartbeat_ms", other, "0 (5000) or 100 to 60000")),
+        other => {
+            return Err(Refusal::field(
+                "heartbeat_ms",
+                other,
+                "0 (5000) or 100 to 60000",
+            ));
+        }
     };
-    Ok(Request::Watch(WatchQuery { after_seq: request.after_seq, types: request.types, order_number: request.order_number, sku: request.sku, heartbeat_ms }))
+    Ok(Request::Watch(WatchQuery {
+        after_seq: request.after_seq,
+        types: request.types,
+        order_number: request.order_number,
+        sku: request.sku,
+        heartbeat_ms,
+    }))
 }

@@ -23,7 +23,11 @@ impl Dress<'_> {
     #[must_use]
     pub fn order(&self, view: &OrderView) -> pb::OrderState {
         let status = view.status;
-        let parcels: Vec<pb::ParcelState> = view.parcels.iter().map(|parcel| self.parcel(&view.number, parcel)).collect();
+        let parcels: Vec<pb::ParcelState> = view
+            .parcels
+            .iter()
+            .map(|parcel| self.parcel(&view.number, parcel))
+            .collect();
         let speaking = view
             .parcels
             .iter()
@@ -33,7 +37,10 @@ impl Dress<'_> {
             .or_else(|| view.parcels.iter().zip(&parcels).next_back());
         let mut next = speaking.and_then(|(_, parcel)| parcel.next.clone());
         let live = HoldState::from_number(view.hold_state as i32).is_some_and(HoldState::is_live);
-        if let Some(next) = next.as_mut().filter(|_| live && view.node == u32::from(Node::AwaitingPayment.number())) {
+        if let Some(next) = next
+            .as_mut()
+            .filter(|_| live && view.node == u32::from(Node::AwaitingPayment.number()))
+        {
             next.due_at = timestamp_or_none(view.hold_expires_at);
         }
         pb::OrderState {
@@ -41,7 +48,11 @@ impl Dress<'_> {
             status: status as i32,
             node: view.node as i32,
             flags: flags(view.flags),
-            hold_id: if view.hold_generation == 0 { String::new() } else { format!("{}#{}", view.number, view.hold_generation) },
+            hold_id: if view.hold_generation == 0 {
+                String::new()
+            } else {
+                format!("{}#{}", view.number, view.hold_generation)
+            },
             hold_state: view.hold_state as i32,
             hold_expires_at: timestamp_or_none(view.hold_expires_at),
             parcels,
@@ -54,7 +65,11 @@ impl Dress<'_> {
     pub fn parcel(&self, order_number: &str, view: &ParcelView) -> pb::ParcelState {
         let node = Node::from_number(view.node as i32).expect("views name nodes");
         let open = view.status == u32::from(OrderStatus::Open.number());
-        let judged = if open && node != Node::Signed { colour(view.due_at, view.red_at, self.at) } else { Colour::Green };
+        let judged = if open && node != Node::Signed {
+            colour(view.due_at, view.red_at, self.at)
+        } else {
+            Colour::Green
+        };
         pb::ParcelState {
             parcel_id: format!("{order_number}/{}", view.index),
             warehouse: self.merchant.names.text(view.warehouse).to_owned(),
@@ -72,22 +87,40 @@ impl Dress<'_> {
     /// Who acts next on a parcel, and how.
     fn next(&self, view: &ParcelView, node: Node) -> pb::NextAction {
         let marks = Flags::from_bits(view.flags);
-        let (roles, allowed, instruction): (Vec<Role>, Vec<Node>, String) = if marks.has(Flag::PutbackOpen) {
-            let put_back = self.pick("订单已取消，放入退货框并扫描放回", "The order is cancelled: put it into the returns bin and scan it back");
-            (vec![Role::Picker], Vec::new(), put_back.into())
-        } else if view.status != u32::from(OrderStatus::Open.number()) {
-            (Vec::new(), Vec::new(), self.pick("无需处理", "Nothing is left to do").into())
-        } else if let Some(owner) = Role::from_number(view.owner as i32) {
-            let reason = self.merchant.names.text(view.blocked_by);
-            let decide = format!("{}{reason}", self.pick("已挂起，请处理：", "Suspended, decide: "));
-            (vec![owner], Vec::new(), decide)
-        } else {
-            let spec = node.spec();
-            (spec.next_roles.to_vec(), node.allowed().collect(), self.locale.of(spec.instruction).into())
-        };
+        let (roles, allowed, instruction): (Vec<Role>, Vec<Node>, String) =
+            if marks.has(Flag::PutbackOpen) {
+                let put_back = self.pick(
+                    "订单已取消，放入退货框并扫描放回",
+                    "The order is cancelled: put it into the returns bin and scan it back",
+                );
+                (vec![Role::Picker], Vec::new(), put_back.into())
+            } else if view.status != u32::from(OrderStatus::Open.number()) {
+                (
+                    Vec::new(),
+                    Vec::new(),
+                    self.pick("无需处理", "Nothing is left to do").into(),
+                )
+            } else if let Some(owner) = Role::from_number(view.owner as i32) {
+                let reason = self.merchant.names.text(view.blocked_by);
+                let decide = format!(
+                    "{}{reason}",
+                    self.pick("已挂起，请处理：", "Suspended, decide: ")
+                );
+                (vec![owner], Vec::new(), decide)
+            } else {
+                let spec = node.spec();
+                (
+                    spec.next_roles.to_vec(),
+                    node.allowed().collect(),
+                    self.locale.of(spec.instruction).into(),
+                )
+            };
         pb::NextAction {
             roles: roles.iter().map(|role| role.number().into()).collect(),
-            node: allowed.iter().find(|target| **target > node).map_or(0, |target| target.number().into()),
+            node: allowed
+                .iter()
+                .find(|target| **target > node)
+                .map_or(0, |target| target.number().into()),
             allowed_nodes: allowed.iter().map(|node| node.number().into()).collect(),
             due_at: timestamp_or_none(view.due_at),
             instruction,
@@ -130,5 +163,8 @@ impl Dress<'_> {
 /// Flags as the wire lists them.
 #[must_use]
 pub fn flags(bits: u32) -> Vec<i32> {
-    Flags::from_bits(bits).iter().map(|flag| flag.number().into()).collect()
+    Flags::from_bits(bits)
+        .iter()
+        .map(|flag| flag.number().into())
+        .collect()
 }

@@ -13,14 +13,25 @@ pub use super::fields::timestamp;
 /// hashes are the engine's own business and left out.
 #[must_use]
 pub fn public_events(seq: u64, record: &Record, merchant: &Merchant) -> Vec<pb::Event> {
-    let public = record.events.iter().enumerate().filter(|(_, entry)| entry.event.as_ref().is_some_and(is_public));
-    public.map(|(index, entry)| public_event(seq, index, record, entry, merchant)).collect()
+    let public = record
+        .events
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| entry.event.as_ref().is_some_and(is_public));
+    public
+        .map(|(index, entry)| public_event(seq, index, record, entry, merchant))
+        .collect()
 }
 
 fn is_public(event: &Event) -> bool {
     !matches!(
         event,
-        Event::NameDeclared(_) | Event::TimeStamped(_) | Event::MerchantOpened(_) | Event::TokenIssued(_) | Event::TokenRevoked(_) | Event::EngineStarted(_)
+        Event::NameDeclared(_)
+            | Event::TimeStamped(_)
+            | Event::MerchantOpened(_)
+            | Event::TokenIssued(_)
+            | Event::TokenRevoked(_)
+            | Event::EngineStarted(_)
     )
 }
 
@@ -37,11 +48,18 @@ struct Said {
 
 impl Said {
     fn of_order(order: u32) -> Self {
-        Self { order: Some(order), ..Self::default() }
+        Self {
+            order: Some(order),
+            ..Self::default()
+        }
     }
 
     fn of_parcel(order: u32, parcel: u32) -> Self {
-        Self { order: Some(order), parcel: Some(parcel), ..Self::default() }
+        Self {
+            order: Some(order),
+            parcel: Some(parcel),
+            ..Self::default()
+        }
     }
 
     fn fact(mut self, key: &str, value: impl ToString) -> Self {
@@ -55,24 +73,50 @@ impl Said {
     }
 }
 
-fn public_event(seq: u64, index: usize, record: &Record, entry: &Entry, merchant: &Merchant) -> pb::Event {
+fn public_event(
+    seq: u64,
+    index: usize,
+    record: &Record,
+    entry: &Entry,
+    merchant: &Merchant,
+) -> pb::Event {
     let event = entry.event.as_ref().expect("looked at before");
     let said = said(event, merchant);
     let name = |id: u32| merchant.names.text(id).to_owned();
-    let order_number = said.order.map_or_else(String::new, |order| merchant.orders.get(order).number.to_string());
+    let order_number = said.order.map_or_else(String::new, |order| {
+        merchant.orders.get(order).number.to_string()
+    });
     let engine = said.by_engine || record.actor == 0;
     pb::Event {
         seq,
         index: u32::try_from(index).unwrap_or(u32::MAX),
         at: Some(timestamp(record.at)),
         r#type: event.kind().to_owned(),
-        parcel_id: said.parcel.map_or_else(String::new, |parcel| format!("{order_number}/{}", parcel + 1)),
+        parcel_id: said.parcel.map_or_else(String::new, |parcel| {
+            format!("{order_number}/{}", parcel + 1)
+        }),
         order_number,
         node: said.node as i32,
-        actor: if engine { "engine".into() } else { name(record.actor) },
-        role: if engine { pb::Role::Engine as i32 } else { record.role as i32 },
-        device: if engine { String::new() } else { name(record.device) },
-        movements: entry.movements.iter().map(|movement| public_movement(movement, merchant)).collect(),
+        actor: if engine {
+            "engine".into()
+        } else {
+            name(record.actor)
+        },
+        role: if engine {
+            pb::Role::Engine as i32
+        } else {
+            record.role as i32
+        },
+        device: if engine {
+            String::new()
+        } else {
+            name(record.device)
+        },
+        movements: entry
+            .movements
+            .iter()
+            .map(|movement| public_movement(movement, merchant))
+            .collect(),
         reason: name(said.reason),
         facts: said.facts,
         policy_version: record.policy_version,
@@ -94,41 +138,98 @@ fn public_movement(movement: &Movement, merchant: &Merchant) -> pb::Movement {
 
 fn said(event: &Event, merchant: &Merchant) -> Said {
     let name = |id: u32| merchant.names.text(id).to_owned();
-    let pool = |id: u32| (name(merchant.pool(id).sku), name(merchant.pool(id).warehouse));
+    let pool = |id: u32| {
+        (
+            name(merchant.pool(id).sku),
+            name(merchant.pool(id).warehouse),
+        )
+    };
     match event {
-        Event::PoolOpened(e) => Said::default().fact("sku", name(e.sku)).fact("warehouse", name(e.warehouse)),
+        Event::PoolOpened(e) => Said::default()
+            .fact("sku", name(e.sku))
+            .fact("warehouse", name(e.warehouse)),
         Event::PoolConfigured(e) => {
             let (sku, warehouse) = pool(e.pool);
-            Said::default().fact("sku", sku).fact("warehouse", warehouse).fact("backorder_limit", e.backorder_limit)
+            Said::default()
+                .fact("sku", sku)
+                .fact("warehouse", warehouse)
+                .fact("backorder_limit", e.backorder_limit)
         }
-        Event::WarehouseConfigured(e) => Said::default().fact("warehouse", name(e.warehouse)).fact("rank", e.rank),
-        Event::SkuConfigured(e) => Said::default().fact("sku", name(e.sku)).fact("components", e.bundle.len()),
-        Event::SkusMapped(e) => Said::default().fact("source_channel", channel(e.source_channel)).fact("shop_id", name(e.shop)).fact("mappings", e.mappings.len()),
-        Event::StockReceived(e) => Said::default().because(e.reason).fact("batch", name(e.batch)).fact("qc_report", name(e.qc_report)),
+        Event::WarehouseConfigured(e) => Said::default()
+            .fact("warehouse", name(e.warehouse))
+            .fact("rank", e.rank),
+        Event::SkuConfigured(e) => Said::default()
+            .fact("sku", name(e.sku))
+            .fact("components", e.bundle.len()),
+        Event::SkusMapped(e) => Said::default()
+            .fact("source_channel", channel(e.source_channel))
+            .fact("shop_id", name(e.shop))
+            .fact("mappings", e.mappings.len()),
+        Event::StockReceived(e) => Said::default()
+            .because(e.reason)
+            .fact("batch", name(e.batch))
+            .fact("qc_report", name(e.qc_report)),
         Event::StockMoved(e) => Said::default().because(e.reason),
-        Event::StockCounted(e) => {
-            Said::default().because(e.reason).fact("counted", e.counted).fact("difference", e.difference).fact("approver", name(e.approver))
-        }
+        Event::StockCounted(e) => Said::default()
+            .because(e.reason)
+            .fact("counted", e.counted)
+            .fact("difference", e.difference)
+            .fact("approver", name(e.approver)),
         Event::BackorderFilled(e) => Said::of_order(e.order).fact("quantity", e.quantity),
         Event::PromiseShort(e) => Said::of_order(e.order).fact("quantity", e.quantity),
         Event::OrderPlaced(e) => {
             let id = merchant.orders.by_number(&e.number);
             let urgency = Urgency::from_number(e.urgency as i32).map_or("", Urgency::id);
-            let said = Said { order: id, ..Said::default() };
-            said.fact("source_channel", channel(e.source_channel)).fact("urgency", urgency).fact("paid", e.paid).fact("hold_expires_at_ms", e.hold_expires_at)
+            let said = Said {
+                order: id,
+                ..Said::default()
+            };
+            said.fact("source_channel", channel(e.source_channel))
+                .fact("urgency", urgency)
+                .fact("paid", e.paid)
+                .fact("hold_expires_at_ms", e.hold_expires_at)
         }
-        Event::HoldPlaced(e) => Said::of_order(e.order).fact("expires_at_ms", e.expires_at).fact("late_reacquired", e.late_reacquired),
-        Event::PaymentStarted(e) => Said::of_order(e.order).fact("payment_ref", &e.payment_ref).fact("expires_at_ms", e.expires_at),
-        Event::PaymentFailed(e) => Said::of_order(e.order).because(e.reason).fact("payment_ref", &e.payment_ref).fact("expires_at_ms", e.expires_at),
-        Event::HoldConfirmed(e) => Said::of_order(e.order).fact("payment_ref", &e.payment_ref).fact("amount_minor", e.amount_minor).fact("partial", !e.partial.is_empty()),
-        Event::HoldReleased(e) => Said::of_order(e.order).because(e.reason).fact("generation", e.hold + 1).fact("hold_state", HoldState::Released),
-        Event::HoldExpired(e) => Said { by_engine: true, ..Said::of_order(e.order) }.fact("generation", e.hold + 1).fact("hold_state", HoldState::Expired),
-        Event::HoldAmended(e) => Said::of_order(e.order).fact("changed", e.units.len()).fact("added", e.added.len()),
-        Event::DepositConfirmed(e) => Said::of_order(e.order).fact("payment_ref", &e.payment_ref).fact("expires_at_ms", e.expires_at),
-        Event::PaidWithoutStock(e) => Said::of_order(e.order).fact("payment_ref", &e.payment_ref).fact("after_cancel", e.after_cancel),
-        Event::BatchPinned(e) => Said::of_order(e.order).fact("batch", name(e.batch)).fact("quantity", e.quantity),
+        Event::HoldPlaced(e) => Said::of_order(e.order)
+            .fact("expires_at_ms", e.expires_at)
+            .fact("late_reacquired", e.late_reacquired),
+        Event::PaymentStarted(e) => Said::of_order(e.order)
+            .fact("payment_ref", &e.payment_ref)
+            .fact("expires_at_ms", e.expires_at),
+        Event::PaymentFailed(e) => Said::of_order(e.order)
+            .because(e.reason)
+            .fact("payment_ref", &e.payment_ref)
+            .fact("expires_at_ms", e.expires_at),
+        Event::HoldConfirmed(e) => Said::of_order(e.order)
+            .fact("payment_ref", &e.payment_ref)
+            .fact("amount_minor", e.amount_minor)
+            .fact("partial", !e.partial.is_empty()),
+        Event::HoldReleased(e) => Said::of_order(e.order)
+            .because(e.reason)
+            .fact("generation", e.hold + 1)
+            .fact("hold_state", HoldState::Released),
+        Event::HoldExpired(e) => Said {
+            by_engine: true,
+            ..Said::of_order(e.order)
+        }
+        .fact("generation", e.hold + 1)
+        .fact("hold_state", HoldState::Expired),
+        Event::HoldAmended(e) => Said::of_order(e.order)
+            .fact("changed", e.units.len())
+            .fact("added", e.added.len()),
+        Event::DepositConfirmed(e) => Said::of_order(e.order)
+            .fact("payment_ref", &e.payment_ref)
+            .fact("expires_at_ms", e.expires_at),
+        Event::PaidWithoutStock(e) => Said::of_order(e.order)
+            .fact("payment_ref", &e.payment_ref)
+            .fact("after_cancel", e.after_cancel),
+        Event::BatchPinned(e) => Said::of_order(e.order)
+            .fact("batch", name(e.batch))
+            .fact("quantity", e.quantity),
         Event::ParcelAdvanced(e) => {
-            let mut said = Said::of_parcel(e.order, e.parcel).because(e.reason).fact("marks", e.marks).fact("occurred_at_ms", e.occurred_at);
+            let mut said = Said::of_parcel(e.order, e.parcel)
+                .because(e.reason)
+                .fact("marks", e.marks)
+                .fact("occurred_at_ms", e.occurred_at);
             said.node = e.node;
             said.by_engine = e.by_engine;
             for evidence in &e.evidence {
@@ -137,18 +238,34 @@ fn said(event: &Event, merchant: &Merchant) -> Said {
             said
         }
         Event::EvidenceKept(e) => {
-            let mut said = Said::of_parcel(e.order, e.parcel).fact("occurred_at_ms", e.occurred_at).fact("missing_departure", e.missing_departure);
+            let mut said = Said::of_parcel(e.order, e.parcel)
+                .fact("occurred_at_ms", e.occurred_at)
+                .fact("missing_departure", e.missing_departure);
             said.node = e.node;
             said
         }
-        Event::ParcelRerouted(e) => Said::of_parcel(e.order, e.parcel).because(e.reason).fact("warehouse", name(e.warehouse)),
+        Event::ParcelRerouted(e) => Said::of_parcel(e.order, e.parcel)
+            .because(e.reason)
+            .fact("warehouse", name(e.warehouse)),
         Event::ParcelSplit(e) => Said::of_parcel(e.order, e.parcel).because(e.reason),
-        Event::ParcelSuspended(e) => Said::of_parcel(e.order, e.parcel).because(e.reason).fact("due_at_ms", e.due_at),
+        Event::ParcelSuspended(e) => Said::of_parcel(e.order, e.parcel)
+            .because(e.reason)
+            .fact("due_at_ms", e.due_at),
         Event::ParcelResumed(e) => Said::of_parcel(e.order, e.parcel).because(e.reason),
-        Event::ParcelCancelled(e) => Said::of_parcel(e.order, e.parcel).because(e.reason).fact("putback", e.putback).fact("intercept", e.intercept),
+        Event::ParcelCancelled(e) => Said::of_parcel(e.order, e.parcel)
+            .because(e.reason)
+            .fact("putback", e.putback)
+            .fact("intercept", e.intercept),
         Event::ParcelPutBack(e) => Said::of_parcel(e.order, e.parcel),
-        Event::ParcelOverdue(e) => Said { by_engine: true, ..Said::of_parcel(e.order, e.parcel) }.fact("red", e.red),
-        Event::ParcelCompleted(e) => Said { by_engine: true, ..Said::of_parcel(e.order, e.parcel) },
+        Event::ParcelOverdue(e) => Said {
+            by_engine: true,
+            ..Said::of_parcel(e.order, e.parcel)
+        }
+        .fact("red", e.red),
+        Event::ParcelCompleted(e) => Said {
+            by_engine: true,
+            ..Said::of_parcel(e.order, e.parcel)
+        },
         Event::UnmappedSkuSeen(e) => Said::default()
             .fact("source_channel", channel(e.source_channel))
             .fact("shop_id", name(e.shop))
@@ -157,10 +274,16 @@ fn said(event: &Event, merchant: &Merchant) -> Said {
             .fact("order_number", &e.order_number),
         Event::PolicyPublished(_) => Said::default(),
         Event::ClockReconciled(e) => Said::default().fact("why", &e.reason),
-        Event::DeviceRegistered(e) => Said::default().fact("device", name(e.device)).fact("warehouse", name(e.warehouse)).fact("retired", e.retired),
-        Event::EngineStarted(_) | Event::TimeStamped(_) | Event::MerchantOpened(_) | Event::NameDeclared(_) | Event::TokenIssued(_) | Event::TokenRevoked(_) => {
-            Said::default()
-        }
+        Event::DeviceRegistered(e) => Said::default()
+            .fact("device", name(e.device))
+            .fact("warehouse", name(e.warehouse))
+            .fact("retired", e.retired),
+        Event::EngineStarted(_)
+        | Event::TimeStamped(_)
+        | Event::MerchantOpened(_)
+        | Event::NameDeclared(_)
+        | Event::TokenIssued(_)
+        | Event::TokenRevoked(_) => Said::default(),
     }
 }
 
@@ -174,7 +297,9 @@ pub fn decode_json(seq: u64, bytes: &[u8]) -> serde_json::Value {
     use prost::Message;
     match Record::decode(bytes) {
         Ok(record) => record_json(seq, &record),
-        Err(error) => serde_json::json!({"seq": seq, "unreadable": error.to_string(), "bytes": bytes.len()}),
+        Err(error) => {
+            serde_json::json!({"seq": seq, "unreadable": error.to_string(), "bytes": bytes.len()})
+        }
     }
 }
 
@@ -182,7 +307,12 @@ pub fn decode_json(seq: u64, bytes: &[u8]) -> serde_json::Value {
 /// looked up. There is no personal data in a journal.
 #[must_use]
 pub fn record_json(seq: u64, record: &Record) -> serde_json::Value {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
     let events: Vec<serde_json::Value> = record
         .events
         .iter()

@@ -15,7 +15,11 @@ const TIMES: (Millis, Millis) = (946_684_800_000, 7_258_118_400_000);
 /// A text of 1 to 128 bytes without control characters, as it was sent.
 pub fn name(path: &str, value: String) -> Result<String, Refusal> {
     if value.is_empty() {
-        return Err(Refusal::field(path, "empty", format!("1 to {MAX_NAME} bytes")));
+        return Err(Refusal::field(
+            path,
+            "empty",
+            format!("1 to {MAX_NAME} bytes"),
+        ));
     }
     optional_name(path, value)
 }
@@ -32,10 +36,21 @@ pub fn note(path: &str, value: String) -> Result<String, Refusal> {
 
 fn text(path: &str, value: String, limit: usize) -> Result<String, Refusal> {
     if value.len() > limit {
-        return Err(Refusal::field(path, format!("{} bytes long", value.len()), format!("at most {limit} bytes")));
+        return Err(Refusal::field(
+            path,
+            format!("{} bytes long", value.len()),
+            format!("at most {limit} bytes"),
+        ));
     }
     if let Some(control) = value.chars().find(|c| c.is_control()) {
-        return Err(Refusal::field(path, format!("a text with the control character U+{:04X}", u32::from(control)), "printable text"));
+        return Err(Refusal::field(
+            path,
+            format!(
+                "a text with the control character U+{:04X}",
+                u32::from(control)
+            ),
+            "printable text",
+        ));
     }
     Ok(value)
 }
@@ -58,36 +73,59 @@ pub fn quantity_from(path: &str, value: i64, minimum: i64) -> Result<i64, Refusa
     if (minimum..=MAX_QUANTITY).contains(&value) {
         return Ok(value);
     }
-    Err(Refusal::new(RefusalCode::QuantityInvalid).fact("field", path).fact("value", value).fact("minimum", minimum).fact("maximum", MAX_QUANTITY))
+    Err(Refusal::new(RefusalCode::QuantityInvalid)
+        .fact("field", path)
+        .fact("value", value)
+        .fact("minimum", minimum)
+        .fact("maximum", MAX_QUANTITY))
 }
 
 /// A UTC instant in milliseconds.
 pub fn time(path: &str, value: Option<prost_types::Timestamp>) -> Result<Option<Millis>, Refusal> {
     let Some(value) = value else { return Ok(None) };
-    let millis = value.seconds.checked_mul(1_000).and_then(|ms| ms.checked_add(i64::from(value.nanos) / 1_000_000));
+    let millis = value
+        .seconds
+        .checked_mul(1_000)
+        .and_then(|ms| ms.checked_add(i64::from(value.nanos) / 1_000_000));
     let sound = (0..1_000_000_000).contains(&value.nanos);
     match millis {
         Some(millis) if sound && (TIMES.0..TIMES.1).contains(&millis) => Ok(Some(millis)),
-        _ => Err(Refusal::field(path, format!("{} s {} ns", value.seconds, value.nanos), "an instant between 2000 and 2200")),
+        _ => Err(Refusal::field(
+            path,
+            format!("{} s {} ns", value.seconds, value.nanos),
+            "an instant between 2000 and 2200",
+        )),
     }
 }
 
 /// A value of a closed vocabulary; 0 is "not stated".
-pub fn word<T: Copy>(path: &str, value: i32, from_number: impl Fn(i32) -> Option<T>, known: &str) -> Result<T, Refusal> {
+pub fn word<T: Copy>(
+    path: &str,
+    value: i32,
+    from_number: impl Fn(i32) -> Option<T>,
+    known: &str,
+) -> Result<T, Refusal> {
     from_number(value).ok_or_else(|| Refusal::field(path, value, format!("one of {known}")))
 }
 
 /// The identifiers of a vocabulary.
 pub fn known<T: std::fmt::Display>(all: &[T]) -> String {
-    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    all.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// 1 to 128 printable ASCII characters.
 pub fn request_id(value: &str) -> Result<(), Refusal> {
-    if (1..=MAX_NAME).contains(&value.len()) && value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+    if (1..=MAX_NAME).contains(&value.len())
+        && value.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+    {
         return Ok(());
     }
-    Err(Refusal::new(RefusalCode::RequestIdInvalid).fact("field", "request_id").fact("length", value.chars().count()))
+    Err(Refusal::new(RefusalCode::RequestIdInvalid)
+        .fact("field", "request_id")
+        .fact("length", value.chars().count()))
 }
 
 /// Page sizes are bent into range, never refused for being large.
@@ -95,7 +133,11 @@ pub fn page_size(value: i32) -> Result<usize, Refusal> {
     match usize::try_from(value) {
         Ok(0) => Ok(100),
         Ok(size) => Ok(size.min(1_000)),
-        Err(_) => Err(Refusal::field("page_size", value, "0 (100 entries) to 1000")),
+        Err(_) => Err(Refusal::field(
+            "page_size",
+            value,
+            "0 (100 entries) to 1000",
+        )),
     }
 }
 
@@ -103,7 +145,10 @@ pub fn page_size(value: i32) -> Result<usize, Refusal> {
 #[must_use]
 pub fn timestamp(at: Millis) -> prost_types::Timestamp {
     let nanos = i32::try_from(at.rem_euclid(1_000) * 1_000_000).expect("below a second");
-    prost_types::Timestamp { seconds: at.div_euclid(1_000), nanos }
+    prost_types::Timestamp {
+        seconds: at.div_euclid(1_000),
+        nanos,
+    }
 }
 
 /// A wire timestamp, absent for 0.

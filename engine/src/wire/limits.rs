@@ -22,10 +22,14 @@ const MAX_DEPTH: u32 = 8;
 /// `MESSAGE_TOO_LARGE`, `LINES_TOO_MANY`, `MESSAGE_MALFORMED`.
 pub fn check(method: &MethodSpec, bytes: &[u8]) -> Result<(), Refusal> {
     if bytes.len() > method.max_bytes {
-        return Err(Refusal::new(RefusalCode::MessageTooLarge).fact("size", bytes.len()).fact("limit", method.max_bytes));
+        return Err(Refusal::new(RefusalCode::MessageTooLarge)
+            .fact("size", bytes.len())
+            .fact("limit", method.max_bytes));
     }
     if method.name == "BatchSubmit" {
-        return each_field(bytes, 0, &mut |_, _| Ok(())).and_then(|counts| too_many(counts.most, MAX_COMMANDS)).and_then(|()| check_commands(bytes));
+        return each_field(bytes, 0, &mut |_, _| Ok(()))
+            .and_then(|counts| too_many(counts.most, MAX_COMMANDS))
+            .and_then(|()| check_commands(bytes));
     }
     let depth = if method.name == "StreamSubmit" { 2 } else { 0 };
     check_entries(bytes, depth)
@@ -49,7 +53,9 @@ fn too_many(count: usize, limit: usize) -> Result<(), Refusal> {
     if count <= limit {
         return Ok(());
     }
-    Err(Refusal::new(RefusalCode::LinesTooMany).fact("count", count).fact("limit", limit))
+    Err(Refusal::new(RefusalCode::LinesTooMany)
+        .fact("count", count)
+        .fact("limit", limit))
 }
 
 /// How often the most frequent length-delimited field stands there.
@@ -58,15 +64,21 @@ struct Counts {
 }
 
 /// Walks the top level of a message.
-fn each_field(bytes: &[u8], depth: u32, visit: &mut dyn FnMut(u32, &[u8]) -> Result<(), Refusal>) -> Result<Counts, Refusal> {
-    let malformed = |detail: &str| Refusal::new(RefusalCode::MessageMalformed).fact("detail", detail);
+fn each_field(
+    bytes: &[u8],
+    depth: u32,
+    visit: &mut dyn FnMut(u32, &[u8]) -> Result<(), Refusal>,
+) -> Result<Counts, Refusal> {
+    let malformed =
+        |detail: &str| Refusal::new(RefusalCode::MessageMalformed).fact("detail", detail);
     if depth > MAX_DEPTH {
         return Err(malformed("it nests too deep"));
     }
     let mut counts = [0_usize; 32];
     let mut rest = bytes;
     while !rest.is_empty() {
-        let (tag, wire_type) = decode_key(&mut rest).map_err(|error| malformed(&error.to_string()))?;
+        let (tag, wire_type) =
+            decode_key(&mut rest).map_err(|error| malformed(&error.to_string()))?;
         let skip = match wire_type {
             WireType::Varint => {
                 decode_varint(&mut rest).map_err(|error| malformed(&error.to_string()))?;
@@ -75,17 +87,27 @@ fn each_field(bytes: &[u8], depth: u32, visit: &mut dyn FnMut(u32, &[u8]) -> Res
             WireType::ThirtyTwoBit => 4,
             WireType::SixtyFourBit => 8,
             WireType::LengthDelimited => {
-                let length = decode_varint(&mut rest).map_err(|error| malformed(&error.to_string()))?;
-                let length = usize::try_from(length).map_err(|_| malformed("a length is beyond the message"))?;
-                let inner = rest.get(..length).ok_or_else(|| malformed("a length is beyond the message"))?;
+                let length =
+                    decode_varint(&mut rest).map_err(|error| malformed(&error.to_string()))?;
+                let length = usize::try_from(length)
+                    .map_err(|_| malformed("a length is beyond the message"))?;
+                let inner = rest
+                    .get(..length)
+                    .ok_or_else(|| malformed("a length is beyond the message"))?;
                 let slot = tag as usize % counts.len();
                 counts[slot] += 1;
                 visit(tag, inner)?;
                 length
             }
-            WireType::StartGroup | WireType::EndGroup => return Err(malformed("groups are not part of the contract")),
+            WireType::StartGroup | WireType::EndGroup => {
+                return Err(malformed("groups are not part of the contract"));
+            }
         };
-        rest = rest.get(skip..).ok_or_else(|| malformed("a field is cut off"))?;
+        rest = rest
+            .get(skip..)
+            .ok_or_else(|| malformed("a field is cut off"))?;
     }
-    Ok(Counts { most: counts.into_iter().max().unwrap_or(0) })
+    Ok(Counts {
+        most: counts.into_iter().max().unwrap_or(0),
+    })
 }

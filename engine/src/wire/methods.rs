@@ -26,21 +26,53 @@ pub struct MethodSpec {
 }
 
 use Role::{
-    Carrier, Checker, CustomerService, Dispatcher, Driver, Integration, Labeler, Observer, Packer, Picker, Reviewer, Supervisor, WavePlanner,
+    Carrier, Checker, CustomerService, Dispatcher, Driver, Integration, Labeler, Observer, Packer,
+    Picker, Reviewer, Supervisor, WavePlanner,
 };
 
 /// Everybody but a customer, who never talks to the engine.
 const ANY: &[Role] = &[
-    Integration, Observer, Supervisor, CustomerService, Reviewer, WavePlanner, Picker, Checker, Labeler, Packer, Dispatcher, Driver, Carrier,
+    Integration,
+    Observer,
+    Supervisor,
+    CustomerService,
+    Reviewer,
+    WavePlanner,
+    Picker,
+    Checker,
+    Labeler,
+    Packer,
+    Dispatcher,
+    Driver,
+    Carrier,
 ];
 const CHANNEL: &[Role] = &[Integration];
 const ORDERS: &[Role] = &[Integration, Supervisor, CustomerService];
 const FLOOR: &[Role] = &[
-    Integration, Supervisor, CustomerService, Reviewer, WavePlanner, Picker, Checker, Labeler, Packer, Dispatcher, Driver, Carrier,
+    Integration,
+    Supervisor,
+    CustomerService,
+    Reviewer,
+    WavePlanner,
+    Picker,
+    Checker,
+    Labeler,
+    Packer,
+    Dispatcher,
+    Driver,
+    Carrier,
 ];
 const OFFICE: &[Role] = &[Integration, Supervisor, CustomerService, Reviewer];
 const STOCK: &[Role] = &[Integration, Supervisor];
-const READ: &[Role] = &[Integration, Observer, Supervisor, CustomerService, Reviewer, WavePlanner, Dispatcher];
+const READ: &[Role] = &[
+    Integration,
+    Observer,
+    Supervisor,
+    CustomerService,
+    Reviewer,
+    WavePlanner,
+    Dispatcher,
+];
 const DOCUMENT: &[Role] = &[Integration, CustomerService, Dispatcher];
 const NOBODY_ELSE: &[Role] = &[];
 
@@ -130,8 +162,15 @@ pub fn authorize(method: &MethodSpec, role: Role) -> Result<(), Refusal> {
     if role == Role::Admin || method.roles.contains(&role) {
         return Ok(());
     }
-    let allowed: Vec<&str> = [Role::Admin].iter().chain(method.roles).map(|role| role.id()).collect();
-    Err(Refusal::new(RefusalCode::PermissionDenied).fact("role", role).fact("method", method.name).fact("allowed", allowed.join(", ")))
+    let allowed: Vec<&str> = [Role::Admin]
+        .iter()
+        .chain(method.roles)
+        .map(|role| role.id())
+        .collect();
+    Err(Refusal::new(RefusalCode::PermissionDenied)
+        .fact("role", role)
+        .fact("method", method.name)
+        .fact("allowed", allowed.join(", ")))
 }
 
 #[cfg(test)]
@@ -144,7 +183,8 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../protos/holdfast/v1");
         let mut declared = Vec::new();
         for file in ["stock", "parcels", "orders", "events", "admin"] {
-            let text = std::fs::read_to_string(format!("{folder}/{file}.proto")).expect("the protos are beside the engine");
+            let text = std::fs::read_to_string(format!("{folder}/{file}.proto"))
+                .expect("the protos are beside the engine");
             let mut service = "";
             for line in text.lines().map(str::trim) {
                 if let Some(rest) = line.strip_prefix("service ") {
@@ -156,7 +196,10 @@ mod tests {
                 }
             }
         }
-        let mut listed: Vec<String> = METHODS.iter().map(|method| method.path.to_owned()).collect();
+        let mut listed: Vec<String> = METHODS
+            .iter()
+            .map(|method| method.path.to_owned())
+            .collect();
         declared.sort();
         listed.sort();
         assert_eq!(declared, listed);
@@ -166,9 +209,17 @@ mod tests {
     fn default_is_deny() {
         for method in METHODS {
             assert!(authorize(method, Role::Admin).is_ok());
-            assert!(authorize(method, Role::Customer).is_err(), "{}", method.path);
+            assert!(
+                authorize(method, Role::Customer).is_err(),
+                "{}",
+                method.path
+            );
             assert!(authorize(method, Role::Engine).is_err(), "{}", method.path);
-            assert!(!method.mutation || authorize(method, Role::Observer).is_err(), "{}", method.path);
+            assert!(
+                !method.mutation || authorize(method, Role::Observer).is_err(),
+                "{}",
+                method.path
+            );
         }
     }
 }

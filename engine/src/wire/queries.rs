@@ -47,7 +47,13 @@ struct Reading<'a> {
 ///
 /// # Errors
 /// What was not found, or what is wrong with the page token.
-pub fn answer(query: &Query, state: &State, merchant: &str, facts: &EngineFacts, locale: Locale) -> Result<Vec<u8>, Refusal> {
+pub fn answer(
+    query: &Query,
+    state: &State,
+    merchant: &str,
+    facts: &EngineFacts,
+    locale: Locale,
+) -> Result<Vec<u8>, Refusal> {
     let empty;
     let merchant = match state.merchant(merchant) {
         Some(merchant) => merchant,
@@ -56,17 +62,37 @@ pub fn answer(query: &Query, state: &State, merchant: &str, facts: &EngineFacts,
             &empty
         }
     };
-    let reading = Reading { state, merchant, now: state.deadline_now(facts.now.max(state.last_at())), facts, locale };
+    let reading = Reading {
+        state,
+        merchant,
+        now: state.deadline_now(facts.now.max(state.last_at())),
+        facts,
+        locale,
+    };
     match query {
-        Query::GetStock { sku, warehouse, source_channel } => reading.stock(sku, warehouse, *source_channel),
+        Query::GetStock {
+            sku,
+            warehouse,
+            source_channel,
+        } => reading.stock(sku, warehouse, *source_channel),
         Query::ListStock { size, token } => reading.list_stock(*size, token),
         Query::GetParcel { parcel_id } => reading.parcel(parcel_id),
-        Query::ListWork { role, warehouse, size, token } => reading.work(*role, warehouse, *size, token),
+        Query::ListWork {
+            role,
+            warehouse,
+            size,
+            token,
+        } => reading.work(*role, warehouse, *size, token),
         Query::GetLifecycle => Ok(reading.lifecycle()),
         Query::GetOrder { order_number } => reading.order(order_number),
         Query::GetOrderStatus { order_number } => reading.order_status(order_number),
         Query::GetOrderDocument { order_number, .. } => Err(not_found(order_number)),
-        Query::ListOrders { size, token, node, status } => reading.list_orders(*size, token, *node, *status),
+        Query::ListOrders {
+            size,
+            token,
+            node,
+            status,
+        } => reading.list_orders(*size, token, *node, *status),
         Query::ListHolds { size, token, sku } => reading.list_holds(*size, token, sku),
         Query::GetPolicy { policy_version } => reading.policy(*policy_version),
         Query::GetEngineStatus => Ok(reading.engine_status()),
@@ -83,17 +109,38 @@ fn not_found(order_number: &str) -> Refusal {
 ///
 /// # Errors
 /// `ORDER_NOT_FOUND`, `DOCUMENT_NOT_FOUND`.
-pub fn document_ref(state: &State, merchant: &str, order_number: &str) -> Result<(String, DocumentRef), Refusal> {
-    let merchant = state.merchant(merchant).ok_or_else(|| not_found(order_number))?;
-    let order = merchant.orders.find(order_number).map(|id| merchant.orders.get(id)).ok_or_else(|| not_found(order_number))?;
-    let none = || Refusal::new(RefusalCode::DocumentNotFound).fact("order_number", &order.number).fact("detail", "it came without one");
-    Ok((order.number.to_string(), DocumentRef::from_bytes(&order.document).ok_or_else(none)?))
+pub fn document_ref(
+    state: &State,
+    merchant: &str,
+    order_number: &str,
+) -> Result<(String, DocumentRef), Refusal> {
+    let merchant = state
+        .merchant(merchant)
+        .ok_or_else(|| not_found(order_number))?;
+    let order = merchant
+        .orders
+        .find(order_number)
+        .map(|id| merchant.orders.get(id))
+        .ok_or_else(|| not_found(order_number))?;
+    let none = || {
+        Refusal::new(RefusalCode::DocumentNotFound)
+            .fact("order_number", &order.number)
+            .fact("detail", "it came without one")
+    };
+    Ok((
+        order.number.to_string(),
+        DocumentRef::from_bytes(&order.document).ok_or_else(none)?,
+    ))
 }
 
 /// The response with an opened document.
 #[must_use]
 pub fn document(document: Vec<u8>, reference: &DocumentRef) -> Vec<u8> {
-    pb::GetOrderDocumentResponse { document, document_ref: hex(reference.as_bytes()) }.encode_to_vec()
+    pb::GetOrderDocumentResponse {
+        document,
+        document_ref: hex(reference.as_bytes()),
+    }
+    .encode_to_vec()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -107,22 +154,43 @@ fn position<const N: usize>(token: &str) -> Result<Option<[u64; N]>, Refusal> {
     if token.is_empty() {
         return Ok(None);
     }
-    let wrong = || Refusal::field("page_token", token, "the next_page_token of the reply before, or nothing");
+    let wrong = || {
+        Refusal::field(
+            "page_token",
+            token,
+            "the next_page_token of the reply before, or nothing",
+        )
+    };
     let mut numbers = [0; N];
     let mut parts = token.split('-');
     for number in &mut numbers {
-        *number = parts.next().and_then(|part| u64::from_str_radix(part, 16).ok()).ok_or_else(wrong)?;
+        *number = parts
+            .next()
+            .and_then(|part| u64::from_str_radix(part, 16).ok())
+            .ok_or_else(wrong)?;
     }
-    if parts.next().is_some() { Err(wrong()) } else { Ok(Some(numbers)) }
+    if parts.next().is_some() {
+        Err(wrong())
+    } else {
+        Ok(Some(numbers))
+    }
 }
 
 fn token(numbers: &[u64]) -> String {
-    numbers.iter().map(|number| format!("{number:x}")).collect::<Vec<_>>().join("-")
+    numbers
+        .iter()
+        .map(|number| format!("{number:x}"))
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
 impl Reading<'_> {
     fn dress(&self) -> Dress<'_> {
-        Dress { merchant: self.merchant, at: self.now, locale: self.locale }
+        Dress {
+            merchant: self.merchant,
+            at: self.now,
+            locale: self.locale,
+        }
     }
 
     fn name(&self, id: u32) -> String {
@@ -130,7 +198,10 @@ impl Reading<'_> {
     }
 
     fn find(&self, order_number: &str) -> Result<OrderId, Refusal> {
-        self.merchant.orders.find(order_number).ok_or_else(|| not_found(order_number))
+        self.merchant
+            .orders
+            .find(order_number)
+            .ok_or_else(|| not_found(order_number))
     }
 
     fn pool(&self, id: PoolId, source_channel: Option<SourceChannel>) -> pb::PoolStock {
@@ -141,11 +212,16 @@ impl Reading<'_> {
             .batches
             .iter()
             .map(|batch| {
-                use crate::domain::words::Bucket::{Allocated, Available, Damaged, Frozen, Held, Putback, Qc, Safety, TransferOut};
-                let sum = |buckets: &[crate::domain::words::Bucket]| buckets.iter().map(|bucket| batch.get(*bucket)).sum();
+                use crate::domain::words::Bucket::{
+                    Allocated, Available, Damaged, Frozen, Held, Putback, Qc, Safety, TransferOut,
+                };
+                let sum = |buckets: &[crate::domain::words::Bucket]| {
+                    buckets.iter().map(|bucket| batch.get(*bucket)).sum()
+                };
                 pb::BatchStock {
                     batch: self.name(batch.name),
-                    expires_at: (batch.expires_at != Millis::MAX).then(|| timestamp(batch.expires_at)),
+                    expires_at: (batch.expires_at != Millis::MAX)
+                        .then(|| timestamp(batch.expires_at)),
                     qc_report: self.name(batch.qc_report),
                     unpinned: batch.get(Available),
                     pinned: sum(&[Held, Allocated]),
@@ -156,28 +232,61 @@ impl Reading<'_> {
         stock
     }
 
-    fn stock(&self, sku: &str, warehouse: &str, source_channel: Option<SourceChannel>) -> Result<Vec<u8>, Refusal> {
+    fn stock(
+        &self,
+        sku: &str,
+        warehouse: &str,
+        source_channel: Option<SourceChannel>,
+    ) -> Result<Vec<u8>, Refusal> {
         let m = self.merchant;
-        let pools = m.names.find(sku).and_then(|id| m.pools_by_sku.get(&id)).ok_or_else(|| Refusal::new(RefusalCode::SkuUnknown).fact("sku", sku))?;
-        let wanted = pools.iter().filter(|pool| warehouse.is_empty() || m.names.text(m.pool(**pool).warehouse) == warehouse);
-        let stock: Vec<pb::PoolStock> = wanted.map(|pool| self.pool(*pool, source_channel)).collect();
+        let pools = m
+            .names
+            .find(sku)
+            .and_then(|id| m.pools_by_sku.get(&id))
+            .ok_or_else(|| Refusal::new(RefusalCode::SkuUnknown).fact("sku", sku))?;
+        let wanted = pools.iter().filter(|pool| {
+            warehouse.is_empty() || m.names.text(m.pool(**pool).warehouse) == warehouse
+        });
+        let stock: Vec<pb::PoolStock> = wanted
+            .map(|pool| self.pool(*pool, source_channel))
+            .collect();
         if stock.is_empty() {
-            return Err(Refusal::new(RefusalCode::WarehouseUnknown).fact("warehouse", warehouse).fact("sku", sku));
+            return Err(Refusal::new(RefusalCode::WarehouseUnknown)
+                .fact("warehouse", warehouse)
+                .fact("sku", sku));
         }
-        Ok(pb::GetStockResponse { stock, state_seq: self.state.seq() }.encode_to_vec())
+        Ok(pb::GetStockResponse {
+            stock,
+            state_seq: self.state.seq(),
+        }
+        .encode_to_vec())
     }
 
     fn list_stock(&self, size: usize, page: &str) -> Result<Vec<u8>, Refusal> {
         let from = position::<1>(page)?.map_or(0, |[last]| last + 1);
         let all = self.merchant.pools.len() as u64;
         let upto = all.min(from + size as u64);
-        let stock = (from..upto).map(|id| self.pool(u32::try_from(id).expect("pools have 32 bits"), None)).collect();
-        let next_page_token = if upto < all { token(&[upto - 1]) } else { String::new() };
-        Ok(pb::ListStockResponse { stock, next_page_token, state_seq: self.state.seq() }.encode_to_vec())
+        let stock = (from..upto)
+            .map(|id| self.pool(u32::try_from(id).expect("pools have 32 bits"), None))
+            .collect();
+        let next_page_token = if upto < all {
+            token(&[upto - 1])
+        } else {
+            String::new()
+        };
+        Ok(pb::ListStockResponse {
+            stock,
+            next_page_token,
+            state_seq: self.state.seq(),
+        }
+        .encode_to_vec())
     }
 
     fn lines(&self, order: &Order, parcel: usize) -> Vec<pb::ParcelLine> {
-        let of_parcel = order.promises.iter().filter(|promise| usize::from(promise.parcel) == parcel && promise.quantity + promise.backordered + promise.short > 0);
+        let of_parcel = order.promises.iter().filter(|promise| {
+            usize::from(promise.parcel) == parcel
+                && promise.quantity + promise.backordered + promise.short > 0
+        });
         of_parcel
             .map(|promise| {
                 let pool = self.merchant.pool(promise.pool);
@@ -189,7 +298,9 @@ impl Reading<'_> {
                     batch: self.name(promise.batch),
                     bucket: promise.bucket.number().into(),
                     line: promise.line.into(),
-                    qc_report: pool.batch(promise.batch).map_or_else(String::new, |batch| self.name(batch.qc_report)),
+                    qc_report: pool
+                        .batch(promise.batch)
+                        .map_or_else(String::new, |batch| self.name(batch.qc_report)),
                 }
             })
             .collect()
@@ -201,7 +312,11 @@ impl Reading<'_> {
             node: step.node.number().into(),
             occurred_at: Some(timestamp(step.occurred_at)),
             received_at: Some(timestamp(step.received_at)),
-            actor: if engine { "engine".into() } else { self.name(step.actor) },
+            actor: if engine {
+                "engine".into()
+            } else {
+                self.name(step.actor)
+            },
             role: step.role.number().into(),
             device: self.name(step.device),
             inferred: step.marks & Step::INFERRED != 0,
@@ -213,43 +328,77 @@ impl Reading<'_> {
 
     fn parcel_state(&self, id: OrderId, index: usize) -> pb::ParcelState {
         let number = &self.merchant.orders.get(id).number;
-        self.dress().parcel(number, &self.merchant.parcel_view(id, index, self.now))
+        self.dress()
+            .parcel(number, &self.merchant.parcel_view(id, index, self.now))
     }
 
     fn parcel(&self, parcel_id: &str) -> Result<Vec<u8>, Refusal> {
         let found = self.merchant.find_parcel(parcel_id);
-        let (id, index) = found.ok_or_else(|| Refusal::new(RefusalCode::ParcelNotFound).fact("parcel_id", parcel_id))?;
+        let (id, index) = found.ok_or_else(|| {
+            Refusal::new(RefusalCode::ParcelNotFound).fact("parcel_id", parcel_id)
+        })?;
         let order = self.merchant.orders.get(id);
         let response = pb::GetParcelResponse {
             parcel: Some(self.parcel_state(id, index)),
-            timeline: order.parcels[index].steps.iter().map(|step| self.step(step)).collect(),
+            timeline: order.parcels[index]
+                .steps
+                .iter()
+                .map(|step| self.step(step))
+                .collect(),
             lines: self.lines(order, index),
             state_seq: self.state.seq(),
         };
         Ok(response.encode_to_vec())
     }
 
-    fn work(&self, role: Role, warehouse: &str, size: usize, page: &str) -> Result<Vec<u8>, Refusal> {
+    fn work(
+        &self,
+        role: Role,
+        warehouse: &str,
+        size: usize,
+        page: &str,
+    ) -> Result<Vec<u8>, Refusal> {
         let m = self.merchant;
         let place = match warehouse {
             "" => 0,
-            name => m.names.find(name).ok_or_else(|| Refusal::new(RefusalCode::WarehouseUnknown).fact("warehouse", name))?,
+            name => m.names.find(name).ok_or_else(|| {
+                Refusal::new(RefusalCode::WarehouseUnknown).fact("warehouse", name)
+            })?,
         };
         let after = match position::<4>(page)? {
-            Some(numbers) => Some(Task::from_position(numbers).ok_or_else(|| Refusal::field("page_token", page, "the next_page_token of the reply before"))?),
+            Some(numbers) => Some(Task::from_position(numbers).ok_or_else(|| {
+                Refusal::field(
+                    "page_token",
+                    page,
+                    "the next_page_token of the reply before",
+                )
+            })?),
             None => None,
         };
         let mut tasks = m.agenda.tasks(role, place, after, size + 1);
         let more = tasks.len() > size;
         tasks.truncate(size);
-        let next_page_token = tasks.last().filter(|_| more).map_or_else(String::new, |task| token(&task.position()));
+        let next_page_token = tasks
+            .last()
+            .filter(|_| more)
+            .map_or_else(String::new, |task| token(&task.position()));
         let mut items: Vec<pb::WorkItem> = tasks.iter().map(|task| self.work_item(task)).collect();
-        let unmapped = if role == Role::Supervisor || role == Role::Integration { m.catalogue.unmapped.len() } else { 0 };
+        let unmapped = if role == Role::Supervisor || role == Role::Integration {
+            m.catalogue.unmapped.len()
+        } else {
+            0
+        };
         if unmapped > 0 && !more {
             items.extend(self.unmapped());
         }
         let total = i64::try_from(m.agenda.count(role, place) + unmapped).unwrap_or(i64::MAX);
-        Ok(pb::ListWorkResponse { items, total, next_page_token, state_seq: self.state.seq() }.encode_to_vec())
+        Ok(pb::ListWorkResponse {
+            items,
+            total,
+            next_page_token,
+            state_seq: self.state.seq(),
+        }
+        .encode_to_vec())
     }
 
     fn work_item(&self, task: &Task) -> pb::WorkItem {
@@ -277,20 +426,24 @@ impl Reading<'_> {
             Locale::Zh => "请映射渠道SKU，然后重新下单",
             Locale::En => "Map the channel SKU, then place the orders again",
         };
-        self.merchant.catalogue.unmapped.iter().map(move |((channel, shop, outer, id), orders)| pb::WorkItem {
-            order_number: orders.first().map_or_else(String::new, ToString::to_string),
-            kind: "UNMAPPED_SKU".into(),
-            instruction: instruction.into(),
-            detail: format!(
-                "{} shop {} outer_code {} channel_sku {}: {} orders",
-                SourceChannel::from_number((*channel).into()).map_or("", SourceChannel::id),
-                self.merchant.names.text(*shop),
-                self.merchant.names.text(*outer),
-                self.merchant.names.text(*id),
-                orders.len()
-            ),
-            ..pb::WorkItem::default()
-        })
+        self.merchant
+            .catalogue
+            .unmapped
+            .iter()
+            .map(move |((channel, shop, outer, id), orders)| pb::WorkItem {
+                order_number: orders.first().map_or_else(String::new, ToString::to_string),
+                kind: "UNMAPPED_SKU".into(),
+                instruction: instruction.into(),
+                detail: format!(
+                    "{} shop {} outer_code {} channel_sku {}: {} orders",
+                    SourceChannel::from_number((*channel).into()).map_or("", SourceChannel::id),
+                    self.merchant.names.text(*shop),
+                    self.merchant.names.text(*outer),
+                    self.merchant.names.text(*id),
+                    orders.len()
+                ),
+                ..pb::WorkItem::default()
+            })
     }
 
     fn lifecycle(&self) -> Vec<u8> {
@@ -304,32 +457,65 @@ impl Reading<'_> {
             entered_en: spec.deliverable.en.into(),
             triggered_by: numbers(spec.triggered_by),
             next_roles: numbers(spec.next_roles),
-            sla_minutes: i32::try_from(self.merchant.policy().sla(spec.node, crate::domain::words::Urgency::Normal)).unwrap_or(i32::MAX),
-            forward: spec.node.allowed().filter(|node| *node > spec.node).map(|node| node.number().into()).collect(),
-            rework: spec.node.rework().map(|node| node.number().into()).into_iter().collect(),
+            sla_minutes: i32::try_from(
+                self.merchant
+                    .policy()
+                    .sla(spec.node, crate::domain::words::Urgency::Normal),
+            )
+            .unwrap_or(i32::MAX),
+            forward: spec
+                .node
+                .allowed()
+                .filter(|node| *node > spec.node)
+                .map(|node| node.number().into())
+                .collect(),
+            rework: spec
+                .node
+                .rework()
+                .map(|node| node.number().into())
+                .into_iter()
+                .collect(),
             inferable: spec.inferable,
             on_cancel_zh: views::cancel_meaning(spec.on_cancel).zh.into(),
             on_cancel_en: views::cancel_meaning(spec.on_cancel).en.into(),
         });
-        pb::GetLifecycleResponse { nodes: nodes.collect(), mermaid: views::mermaid(self.locale) }.encode_to_vec()
+        pb::GetLifecycleResponse {
+            nodes: nodes.collect(),
+            mermaid: views::mermaid(self.locale),
+        }
+        .encode_to_vec()
     }
 
     fn hold(&self, id: OrderId, index: usize) -> pb::Hold {
         let order = self.merchant.orders.get(id);
         let hold = &order.holds[index];
-        let of_hold = order.promises.iter().filter(|promise| usize::from(promise.hold) == index);
-        let units = of_hold.map(|promise| pb::ParcelUnits { sku: self.name(self.merchant.pool(promise.pool).sku), quantity: promise.units() });
+        let of_hold = order
+            .promises
+            .iter()
+            .filter(|promise| usize::from(promise.hold) == index);
+        let units = of_hold.map(|promise| pb::ParcelUnits {
+            sku: self.name(self.merchant.pool(promise.pool).sku),
+            quantity: promise.units(),
+        });
         let lapsed = hold.is_lapsed(self.now);
         pb::Hold {
             hold_id: format!("{}#{}", order.number, index + 1),
             order_number: order.number.to_string(),
-            state: self.merchant.hold_state(id, index, self.now).number().into(),
+            state: self
+                .merchant
+                .hold_state(id, index, self.now)
+                .number()
+                .into(),
             created_at: Some(timestamp(hold.created_at)),
             expires_at: Some(timestamp(hold.expires_at)),
             generation: i32::try_from(index + 1).unwrap_or(i32::MAX),
             reason: self.name(hold.reason),
             units: units.collect(),
-            ended_at: timestamp_or_none(if lapsed { hold.expires_at } else { hold.ended_at }),
+            ended_at: timestamp_or_none(if lapsed {
+                hold.expires_at
+            } else {
+                hold.ended_at
+            }),
         }
     }
 
@@ -339,7 +525,11 @@ impl Reading<'_> {
         let parcels = (0..order.parcels.len()).map(|index| pb::OrderParcel {
             parcel: Some(self.parcel_state(id, index)),
             lines: self.lines(order, index),
-            timeline: order.parcels[index].steps.iter().map(|step| self.step(step)).collect(),
+            timeline: order.parcels[index]
+                .steps
+                .iter()
+                .map(|step| self.step(step))
+                .collect(),
         });
         let response = pb::GetOrderResponse {
             order: Some(self.dress().order(&self.merchant.order_view(id, self.now))),
@@ -350,7 +540,9 @@ impl Reading<'_> {
             created_at: Some(timestamp(order.created_at)),
             ship_by: timestamp_or_none(order.ship_by),
             parcels: parcels.collect(),
-            holds: (0..order.holds.len()).map(|index| self.hold(id, index)).collect(),
+            holds: (0..order.holds.len())
+                .map(|index| self.hold(id, index))
+                .collect(),
             document_ref: hex(&order.document),
             state_seq: self.state.seq(),
         };
@@ -369,7 +561,11 @@ impl Reading<'_> {
         let live = HoldState::from_number(state.hold_state).is_some_and(HoldState::is_live);
         let dwell_seconds = (self.now - parcel.since).max(0) / SECOND;
         let parcel_state = &state.parcels[speaking];
-        let mut events: Vec<&Step> = order.parcels.iter().flat_map(|parcel| parcel.steps.iter()).collect();
+        let mut events: Vec<&Step> = order
+            .parcels
+            .iter()
+            .flat_map(|parcel| parcel.steps.iter())
+            .collect();
         events.sort_by_key(|step| std::cmp::Reverse((step.received_at, step.node)));
         let eta = parcel.eta.as_deref().copied().unwrap_or((0, 0));
         let response = pb::GetOrderStatusResponse {
@@ -389,9 +585,20 @@ impl Reading<'_> {
             eta_from: timestamp_or_none(eta.0),
             eta_until: timestamp_or_none(eta.1),
             flags: flags(view.flags),
-            last_events: events.into_iter().take(5).map(|step| self.step(step)).collect(),
+            last_events: events
+                .into_iter()
+                .take(5)
+                .map(|step| self.step(step))
+                .collect(),
             parcels_total: i32::try_from(order.parcels.len()).unwrap_or(i32::MAX),
-            parcels_signed: i32::try_from(order.parcels.iter().filter(|parcel| parcel.node == Node::Signed).count()).unwrap_or(i32::MAX),
+            parcels_signed: i32::try_from(
+                order
+                    .parcels
+                    .iter()
+                    .filter(|parcel| parcel.node == Node::Signed)
+                    .count(),
+            )
+            .unwrap_or(i32::MAX),
             state_seq: self.state.seq(),
             order_number: state.order_number,
         };
@@ -399,10 +606,20 @@ impl Reading<'_> {
     }
 
     /// One sentence that a person can read to the customer.
-    fn summary(&self, order: &Order, parcel: &Parcel, state: &pb::ParcelState, actor: &str, dwell_seconds: i64) -> String {
+    fn summary(
+        &self,
+        order: &Order,
+        parcel: &Parcel,
+        state: &pb::ParcelState,
+        actor: &str,
+        dwell_seconds: i64,
+    ) -> String {
         let node = self.locale.of(parcel.node.spec().name);
         let minutes = dwell_seconds / 60;
-        let next = state.next.as_ref().map_or("", |next| next.instruction.as_str());
+        let next = state
+            .next
+            .as_ref()
+            .map_or("", |next| next.instruction.as_str());
         let cancelled = order.status == OrderStatus::Cancelled;
         match self.locale {
             Locale::Zh if cancelled => format!("订单已取消，取消时在{node}。{next}"),
@@ -412,7 +629,13 @@ impl Reading<'_> {
         }
     }
 
-    fn list_orders(&self, size: usize, page: &str, node: Option<Node>, status: Option<OrderStatus>) -> Result<Vec<u8>, Refusal> {
+    fn list_orders(
+        &self,
+        size: usize,
+        page: &str,
+        node: Option<Node>,
+        status: Option<OrderStatus>,
+    ) -> Result<Vec<u8>, Refusal> {
         // A filter may look at this many orders a page, so that a page is never
         // slower than a constant; an empty page with a token means: go on.
         const LOOKED_AT: u64 = 5_000;
@@ -423,51 +646,107 @@ impl Reading<'_> {
         while at < all && orders.len() < size && at < from + LOOKED_AT {
             let id = OrderId::try_from(at).expect("orders have 32 bits");
             let order = self.merchant.orders.get(id);
-            if node.is_none_or(|node| order.node() == node) && status.is_none_or(|status| order.status == status) {
+            if node.is_none_or(|node| order.node() == node)
+                && status.is_none_or(|status| order.status == status)
+            {
                 orders.push(self.dress().order(&self.merchant.order_view(id, self.now)));
             }
             at += 1;
         }
-        let next_page_token = if at < all { token(&[at - 1]) } else { String::new() };
-        Ok(pb::ListOrdersResponse { orders, next_page_token, state_seq: self.state.seq() }.encode_to_vec())
+        let next_page_token = if at < all {
+            token(&[at - 1])
+        } else {
+            String::new()
+        };
+        Ok(pb::ListOrdersResponse {
+            orders,
+            next_page_token,
+            state_seq: self.state.seq(),
+        }
+        .encode_to_vec())
     }
 
     fn list_holds(&self, size: usize, page: &str, sku: &str) -> Result<Vec<u8>, Refusal> {
         let first: Due = match position::<3>(page)? {
             None => (self.now + 1, 0, 0, DueKind::HoldEnds),
             Some([at, order, hold]) => {
-                let wrong = || Refusal::field("page_token", page, "the next_page_token of the reply before");
+                let wrong = || {
+                    Refusal::field(
+                        "page_token",
+                        page,
+                        "the next_page_token of the reply before",
+                    )
+                };
                 let at = Millis::try_from(at).map_err(|_| wrong())?;
                 let order = OrderId::try_from(order).map_err(|_| wrong())?;
-                (at, order, u16::try_from(hold + 1).map_err(|_| wrong())?, DueKind::HoldEnds)
+                (
+                    at,
+                    order,
+                    u16::try_from(hold + 1).map_err(|_| wrong())?,
+                    DueKind::HoldEnds,
+                )
             }
         };
         let wanted = self.merchant.names.find(sku);
         let has_sku = |due: &&Due| {
             let order = self.merchant.orders.get(due.1);
-            sku.is_empty() || order.held_by(usize::from(due.2)).iter().any(|index| Some(self.merchant.pool(order.promises[*index].pool).sku) == wanted)
+            sku.is_empty()
+                || order.held_by(usize::from(due.2)).iter().any(|index| {
+                    Some(self.merchant.pool(order.promises[*index].pool).sku) == wanted
+                })
         };
-        let mut dues: Vec<Due> = self.merchant.due.holds_from(first).filter(has_sku).take(size + 1).copied().collect();
+        let mut dues: Vec<Due> = self
+            .merchant
+            .due
+            .holds_from(first)
+            .filter(has_sku)
+            .take(size + 1)
+            .copied()
+            .collect();
         let more = dues.len() > size;
         dues.truncate(size);
-        let next_page_token = dues.last().filter(|_| more).map_or_else(String::new, |due| token(&[due.0.unsigned_abs(), due.1.into(), due.2.into()]));
-        let holds = dues.iter().map(|due| self.hold(due.1, usize::from(due.2))).collect();
-        Ok(pb::ListHoldsResponse { holds, next_page_token, state_seq: self.state.seq() }.encode_to_vec())
+        let next_page_token = dues
+            .last()
+            .filter(|_| more)
+            .map_or_else(String::new, |due| {
+                token(&[due.0.unsigned_abs(), due.1.into(), due.2.into()])
+            });
+        let holds = dues
+            .iter()
+            .map(|due| self.hold(due.1, usize::from(due.2)))
+            .collect();
+        Ok(pb::ListHoldsResponse {
+            holds,
+            next_page_token,
+            state_seq: self.state.seq(),
+        }
+        .encode_to_vec())
     }
 
     fn policy(&self, version: u32) -> Result<Vec<u8>, Refusal> {
         let newest = self.merchant.policy_version();
         let version = if version == 0 { newest } else { version };
         let policy = self.merchant.policies.get(version as usize - 1);
-        let missing = || Refusal::new(RefusalCode::PolicyNotFound).fact("policy_version", version).fact("newest", newest);
+        let missing = || {
+            Refusal::new(RefusalCode::PolicyNotFound)
+                .fact("policy_version", version)
+                .fact("newest", newest)
+        };
         let policy_json = policy.ok_or_else(missing)?.to_json();
-        Ok(pb::GetPolicyResponse { policy_version: version, policy_json }.encode_to_vec())
+        Ok(pb::GetPolicyResponse {
+            policy_version: version,
+            policy_json,
+        }
+        .encode_to_vec())
     }
 
     fn engine_status(&self) -> Vec<u8> {
         let totals = self.merchant.totals;
         let clock_problem = match (self.state.frozen_at(), self.facts.clock_step_ms) {
-            (Some(at), _) => format!("deadlines stand still at {} until the clock is reconciled", crate::domain::time::rfc3339(at)),
+            (Some(at), _) => format!(
+                "deadlines stand still at {} until the clock is reconciled",
+                crate::domain::time::rfc3339(at)
+            ),
             (None, 0) => String::new(),
             (None, step) => format!("the wall clock stepped by {step} ms and is not followed"),
         };
@@ -481,7 +760,8 @@ impl Reading<'_> {
             open_orders: totals.open_orders,
             open_parcels: totals.open_parcels,
             overdue_parcels: totals.overdue_parcels,
-            due_backlog: i64::try_from(self.merchant.due.passed(self.now, 10_000)).unwrap_or(i64::MAX),
+            due_backlog: i64::try_from(self.merchant.due.passed(self.now, 10_000))
+                .unwrap_or(i64::MAX),
             now: Some(timestamp(self.facts.now)),
             next_deadline: self.state.next_deadline().map(timestamp),
             clock_problem,
@@ -493,7 +773,11 @@ impl Reading<'_> {
 
     fn audit(&self) -> Vec<u8> {
         let findings = self.merchant.audit().into_iter();
-        let findings = findings.map(|finding| pb::AuditFinding { identity: finding.identity.into(), subject: finding.subject, detail: finding.detail });
+        let findings = findings.map(|finding| pb::AuditFinding {
+            identity: finding.identity.into(),
+            subject: finding.subject,
+            detail: finding.detail,
+        });
         pb::AuditResponse {
             findings: findings.collect(),
             pools_checked: i64::try_from(self.merchant.pools.len()).unwrap_or(i64::MAX),
@@ -504,12 +788,24 @@ impl Reading<'_> {
     }
 
     fn state_hash(&self) -> Vec<u8> {
-        pb::GetStateHashResponse { state_hash: hex(&self.state.digest()), state_seq: self.state.seq() }.encode_to_vec()
+        pb::GetStateHashResponse {
+            state_hash: hex(&self.state.digest()),
+            state_seq: self.state.seq(),
+        }
+        .encode_to_vec()
     }
 }
 
 /// Why a parcel is on somebody's list.
 fn work_kind(parcel: &Parcel) -> &'static str {
-    let kinds = [(Flag::PutbackOpen, "PUTBACK"), (Flag::Suspended, "SUSPENDED"), (Flag::Intercept, "INTERCEPT"), (Flag::Short, "SHORT")];
-    kinds.iter().find(|(flag, _)| parcel.flags.has(*flag)).map_or("NODE", |(_, kind)| kind)
+    let kinds = [
+        (Flag::PutbackOpen, "PUTBACK"),
+        (Flag::Suspended, "SUSPENDED"),
+        (Flag::Intercept, "INTERCEPT"),
+        (Flag::Short, "SHORT"),
+    ];
+    kinds
+        .iter()
+        .find(|(flag, _)| parcel.flags.has(*flag))
+        .map_or("NODE", |(_, kind)| kind)
 }

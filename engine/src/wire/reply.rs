@@ -30,7 +30,12 @@ pub struct Receipt {
 
 impl Receipt {
     fn message(self) -> pb::Receipt {
-        pb::Receipt { seq: self.seq, durability: durability(self.durability), replayed: self.replayed, decided_at: Some(timestamp(self.decided_at)) }
+        pb::Receipt {
+            seq: self.seq,
+            durability: durability(self.durability),
+            replayed: self.replayed,
+            decided_at: Some(timestamp(self.decided_at)),
+        }
     }
 }
 
@@ -57,16 +62,39 @@ struct Parts {
     cancels: Vec<pb::ParcelCancel>,
 }
 
-fn parts(decoded: &Decoded, done: &Done, merchant: &Merchant, receipt: Receipt, locale: Locale) -> Parts {
-    let dress = Dress { merchant, at: receipt.decided_at, locale };
+fn parts(
+    decoded: &Decoded,
+    done: &Done,
+    merchant: &Merchant,
+    receipt: Receipt,
+    locale: Locale,
+) -> Parts {
+    let dress = Dress {
+        merchant,
+        at: receipt.decided_at,
+        locale,
+    };
     let number = order_number(&decoded.command);
     Parts {
         receipt: Some(receipt.message()),
         order: done.order.as_ref().map(|view| dress.order(view)),
         parcel: done.parcel.as_ref().map(|view| dress.parcel(number, view)),
-        new_parcel: done.new_parcel.as_ref().map(|view| dress.parcel(number, view)),
+        new_parcel: done
+            .new_parcel
+            .as_ref()
+            .map(|view| dress.parcel(number, view)),
         stock: done.stock.as_ref().map(|view| dress.stock(view)),
-        cancels: done.cancels.iter().map(|view| cancel(done.order.as_ref().map_or(number, |order| &order.number), view, locale)).collect(),
+        cancels: done
+            .cancels
+            .iter()
+            .map(|view| {
+                cancel(
+                    done.order.as_ref().map_or(number, |order| &order.number),
+                    view,
+                    locale,
+                )
+            })
+            .collect(),
     }
 }
 
@@ -88,11 +116,22 @@ fn cancel(number: &str, view: &CancelView, locale: Locale) -> pb::ParcelCancel {
     let result = CancelResult::from_number(view.result as i32).expect("views name results");
     let node = Node::from_number(view.node as i32).expect("views name nodes");
     let (zh, en) = match result {
-        CancelResult::Cancelled if node >= Node::WarehouseAssigned => ("从波次中划掉该行", "strike the line from its wave"),
+        CancelResult::Cancelled if node >= Node::WarehouseAssigned => {
+            ("从波次中划掉该行", "strike the line from its wave")
+        }
         CancelResult::Cancelled => ("无需处理", "nothing is left to do"),
-        CancelResult::PutbackOpen if node == Node::AwaitingLoading => ("从道口取回，划掉交接清单行，放入退货框", "pull it from the lane, strike the manifest line, put it into the returns bin"),
-        CancelResult::PutbackOpen => ("面单作废，放入退货框", "void the label and put it into the returns bin"),
-        CancelResult::InterceptOpened => ("已通知承运商拦截，收到退货后处理", "the carrier is asked to bring it back; it is settled on receipt"),
+        CancelResult::PutbackOpen if node == Node::AwaitingLoading => (
+            "从道口取回，划掉交接清单行，放入退货框",
+            "pull it from the lane, strike the manifest line, put it into the returns bin",
+        ),
+        CancelResult::PutbackOpen => (
+            "面单作废，放入退货框",
+            "void the label and put it into the returns bin",
+        ),
+        CancelResult::InterceptOpened => (
+            "已通知承运商拦截，收到退货后处理",
+            "the carrier is asked to bring it back; it is settled on receipt",
+        ),
         CancelResult::RefusedSigned => ("已签收，请开退货单", "it is signed for; open a return"),
         CancelResult::AlreadyCancelled => ("之前已取消", "it was cancelled before"),
     };
@@ -100,84 +139,225 @@ fn cancel(number: &str, view: &CancelView, locale: Locale) -> pb::ParcelCancel {
         Locale::Zh => zh,
         Locale::En => en,
     };
-    pb::ParcelCancel { parcel_id: format!("{number}/{}", view.parcel), result: view.result as i32, instruction: instruction.into() }
+    pb::ParcelCancel {
+        parcel_id: format!("{number}/{}", view.parcel),
+        result: view.result as i32,
+        instruction: instruction.into(),
+    }
 }
 
 /// The response message of a unary call.
 #[must_use]
-pub fn encode(decoded: &Decoded, done: &Done, merchant: &Merchant, receipt: Receipt, locale: Locale) -> Vec<u8> {
+pub fn encode(
+    decoded: &Decoded,
+    done: &Done,
+    merchant: &Merchant,
+    receipt: Receipt,
+    locale: Locale,
+) -> Vec<u8> {
     let p = parts(decoded, done, merchant, receipt, locale);
     match &decoded.command {
-        Command::PlaceOrder(_) => pb::PlaceOrderResponse { receipt: p.receipt, order: p.order }.encode_to_vec(),
-        Command::StartPayment(_) => pb::StartPaymentResponse { receipt: p.receipt, order: p.order }.encode_to_vec(),
-        Command::FailPayment(_) => pb::FailPaymentResponse { receipt: p.receipt, order: p.order }.encode_to_vec(),
-        Command::ConfirmPayment(_) => {
-            pb::ConfirmPaymentResponse { receipt: p.receipt, order: p.order, result: done.payment_result as i32 }.encode_to_vec()
+        Command::PlaceOrder(_) => pb::PlaceOrderResponse {
+            receipt: p.receipt,
+            order: p.order,
         }
-        Command::ConfirmDeposit(_) => pb::ConfirmDepositResponse { receipt: p.receipt, order: p.order }.encode_to_vec(),
-        Command::ReleaseHold(_) => pb::ReleaseHoldResponse { receipt: p.receipt, order: p.order }.encode_to_vec(),
-        Command::AmendOrder(_) => pb::AmendOrderResponse { receipt: p.receipt, order: p.order }.encode_to_vec(),
-        Command::CancelOrder(_) => pb::CancelOrderResponse { receipt: p.receipt, order: p.order, parcels: p.cancels }.encode_to_vec(),
+        .encode_to_vec(),
+        Command::StartPayment(_) => pb::StartPaymentResponse {
+            receipt: p.receipt,
+            order: p.order,
+        }
+        .encode_to_vec(),
+        Command::FailPayment(_) => pb::FailPaymentResponse {
+            receipt: p.receipt,
+            order: p.order,
+        }
+        .encode_to_vec(),
+        Command::ConfirmPayment(_) => pb::ConfirmPaymentResponse {
+            receipt: p.receipt,
+            order: p.order,
+            result: done.payment_result as i32,
+        }
+        .encode_to_vec(),
+        Command::ConfirmDeposit(_) => pb::ConfirmDepositResponse {
+            receipt: p.receipt,
+            order: p.order,
+        }
+        .encode_to_vec(),
+        Command::ReleaseHold(_) => pb::ReleaseHoldResponse {
+            receipt: p.receipt,
+            order: p.order,
+        }
+        .encode_to_vec(),
+        Command::AmendOrder(_) => pb::AmendOrderResponse {
+            receipt: p.receipt,
+            order: p.order,
+        }
+        .encode_to_vec(),
+        Command::CancelOrder(_) => pb::CancelOrderResponse {
+            receipt: p.receipt,
+            order: p.order,
+            parcels: p.cancels,
+        }
+        .encode_to_vec(),
         Command::AdvanceParcel(_) => advanced(p, done).encode_to_vec(),
-        Command::OverrideParcel(_) => pb::OverrideParcelResponse { receipt: p.receipt, parcel: p.parcel }.encode_to_vec(),
-        Command::RerouteParcel(_) => pb::RerouteParcelResponse { receipt: p.receipt, parcel: p.parcel }.encode_to_vec(),
-        Command::SplitParcel(_) => pb::SplitParcelResponse { receipt: p.receipt, parcel: p.parcel, new_parcel: p.new_parcel }.encode_to_vec(),
-        Command::SuspendParcel(_) => pb::SuspendParcelResponse { receipt: p.receipt, parcel: p.parcel }.encode_to_vec(),
-        Command::ResumeParcel(_) => pb::ResumeParcelResponse { receipt: p.receipt, parcel: p.parcel }.encode_to_vec(),
-        Command::PutBackParcel(_) => pb::PutBackParcelResponse { receipt: p.receipt, parcel: p.parcel }.encode_to_vec(),
+        Command::OverrideParcel(_) => pb::OverrideParcelResponse {
+            receipt: p.receipt,
+            parcel: p.parcel,
+        }
+        .encode_to_vec(),
+        Command::RerouteParcel(_) => pb::RerouteParcelResponse {
+            receipt: p.receipt,
+            parcel: p.parcel,
+        }
+        .encode_to_vec(),
+        Command::SplitParcel(_) => pb::SplitParcelResponse {
+            receipt: p.receipt,
+            parcel: p.parcel,
+            new_parcel: p.new_parcel,
+        }
+        .encode_to_vec(),
+        Command::SuspendParcel(_) => pb::SuspendParcelResponse {
+            receipt: p.receipt,
+            parcel: p.parcel,
+        }
+        .encode_to_vec(),
+        Command::ResumeParcel(_) => pb::ResumeParcelResponse {
+            receipt: p.receipt,
+            parcel: p.parcel,
+        }
+        .encode_to_vec(),
+        Command::PutBackParcel(_) => pb::PutBackParcelResponse {
+            receipt: p.receipt,
+            parcel: p.parcel,
+        }
+        .encode_to_vec(),
         Command::ReceiveStock(_) => received(p, done).encode_to_vec(),
-        Command::MoveStock(_) => pb::MoveStockResponse { receipt: p.receipt, stock: p.stock }.encode_to_vec(),
+        Command::MoveStock(_) => pb::MoveStockResponse {
+            receipt: p.receipt,
+            stock: p.stock,
+        }
+        .encode_to_vec(),
         Command::CountStock(_) => {
-            let short = done.short.iter().map(|short| pb::ShortPromise { order_number: short.order_number.clone(), quantity: short.quantity });
-            pb::CountStockResponse { receipt: p.receipt, stock: p.stock, difference: done.difference, short: short.collect() }.encode_to_vec()
+            let short = done.short.iter().map(|short| pb::ShortPromise {
+                order_number: short.order_number.clone(),
+                quantity: short.quantity,
+            });
+            pb::CountStockResponse {
+                receipt: p.receipt,
+                stock: p.stock,
+                difference: done.difference,
+                short: short.collect(),
+            }
+            .encode_to_vec()
         }
-        Command::ConfigurePool(_) => pb::ConfigurePoolResponse { receipt: p.receipt, stock: p.stock }.encode_to_vec(),
-        Command::ConfigureWarehouse(_) => pb::ConfigureWarehouseResponse { receipt: p.receipt }.encode_to_vec(),
+        Command::ConfigurePool(_) => pb::ConfigurePoolResponse {
+            receipt: p.receipt,
+            stock: p.stock,
+        }
+        .encode_to_vec(),
+        Command::ConfigureWarehouse(_) => {
+            pb::ConfigureWarehouseResponse { receipt: p.receipt }.encode_to_vec()
+        }
         Command::ConfigureSku(_) => pb::ConfigureSkuResponse { receipt: p.receipt }.encode_to_vec(),
-        Command::MapChannelSkus(_) => {
-            pb::MapChannelSkusResponse { receipt: p.receipt, work_items_closed: i32::try_from(done.count).unwrap_or(i32::MAX) }.encode_to_vec()
+        Command::MapChannelSkus(_) => pb::MapChannelSkusResponse {
+            receipt: p.receipt,
+            work_items_closed: i32::try_from(done.count).unwrap_or(i32::MAX),
         }
-        Command::PublishPolicy(_) => pb::PublishPolicyResponse { receipt: p.receipt, policy_version: done.policy_version }.encode_to_vec(),
+        .encode_to_vec(),
+        Command::PublishPolicy(_) => pb::PublishPolicyResponse {
+            receipt: p.receipt,
+            policy_version: done.policy_version,
+        }
+        .encode_to_vec(),
         Command::IssueToken(_) => pb::IssueTokenResponse { receipt: p.receipt }.encode_to_vec(),
-        Command::RevokeToken(_) => pb::RevokeTokenResponse { receipt: p.receipt, revoked: i32::try_from(done.count).unwrap_or(i32::MAX) }.encode_to_vec(),
-        Command::RegisterDevice(_) => pb::RegisterDeviceResponse { receipt: p.receipt }.encode_to_vec(),
-        Command::ReconcileClock(_) => pb::ReconcileClockResponse { receipt: p.receipt, now: Some(timestamp(receipt.decided_at)) }.encode_to_vec(),
+        Command::RevokeToken(_) => pb::RevokeTokenResponse {
+            receipt: p.receipt,
+            revoked: i32::try_from(done.count).unwrap_or(i32::MAX),
+        }
+        .encode_to_vec(),
+        Command::RegisterDevice(_) => {
+            pb::RegisterDeviceResponse { receipt: p.receipt }.encode_to_vec()
+        }
+        Command::ReconcileClock(_) => pb::ReconcileClockResponse {
+            receipt: p.receipt,
+            now: Some(timestamp(receipt.decided_at)),
+        }
+        .encode_to_vec(),
     }
 }
 
 fn advanced(p: Parts, done: &Done) -> pb::AdvanceParcelResponse {
     let inferred = done.inferred.iter().map(|node| *node as i32).collect();
-    pb::AdvanceParcelResponse { receipt: p.receipt, parcel: p.parcel, inferred, evidence_only: done.evidence_only }
+    pb::AdvanceParcelResponse {
+        receipt: p.receipt,
+        parcel: p.parcel,
+        inferred,
+        evidence_only: done.evidence_only,
+    }
 }
 
 fn received(p: Parts, done: &Done) -> pb::ReceiveStockResponse {
-    pb::ReceiveStockResponse { receipt: p.receipt, stock: p.stock, backorders_filled: done.backorders_filled }
+    pb::ReceiveStockResponse {
+        receipt: p.receipt,
+        stock: p.stock,
+        backorders_filled: done.backorders_filled,
+    }
 }
 
 /// The outcome of one item of a batch or stream.
 #[must_use]
-pub fn done_outcome(decoded: &Decoded, done: &Done, merchant: &Merchant, receipt: Receipt, locale: Locale) -> pb::CommandOutcome {
+pub fn done_outcome(
+    decoded: &Decoded,
+    done: &Done,
+    merchant: &Merchant,
+    receipt: Receipt,
+    locale: Locale,
+) -> pb::CommandOutcome {
     use pb::command_outcome::Outcome;
     let p = parts(decoded, done, merchant, receipt, locale);
     let outcome = match &decoded.command {
-        Command::PlaceOrder(_) => Outcome::PlaceOrder(pb::PlaceOrderResponse { receipt: p.receipt, order: p.order }),
-        Command::StartPayment(_) => Outcome::StartPayment(pb::StartPaymentResponse { receipt: p.receipt, order: p.order }),
-        Command::FailPayment(_) => Outcome::FailPayment(pb::FailPaymentResponse { receipt: p.receipt, order: p.order }),
-        Command::ConfirmPayment(_) => {
-            Outcome::ConfirmPayment(pb::ConfirmPaymentResponse { receipt: p.receipt, order: p.order, result: done.payment_result as i32 })
-        }
-        Command::ReleaseHold(_) => Outcome::ReleaseHold(pb::ReleaseHoldResponse { receipt: p.receipt, order: p.order }),
-        Command::CancelOrder(_) => Outcome::CancelOrder(pb::CancelOrderResponse { receipt: p.receipt, order: p.order, parcels: p.cancels }),
+        Command::PlaceOrder(_) => Outcome::PlaceOrder(pb::PlaceOrderResponse {
+            receipt: p.receipt,
+            order: p.order,
+        }),
+        Command::StartPayment(_) => Outcome::StartPayment(pb::StartPaymentResponse {
+            receipt: p.receipt,
+            order: p.order,
+        }),
+        Command::FailPayment(_) => Outcome::FailPayment(pb::FailPaymentResponse {
+            receipt: p.receipt,
+            order: p.order,
+        }),
+        Command::ConfirmPayment(_) => Outcome::ConfirmPayment(pb::ConfirmPaymentResponse {
+            receipt: p.receipt,
+            order: p.order,
+            result: done.payment_result as i32,
+        }),
+        Command::ReleaseHold(_) => Outcome::ReleaseHold(pb::ReleaseHoldResponse {
+            receipt: p.receipt,
+            order: p.order,
+        }),
+        Command::CancelOrder(_) => Outcome::CancelOrder(pb::CancelOrderResponse {
+            receipt: p.receipt,
+            order: p.order,
+            parcels: p.cancels,
+        }),
         Command::AdvanceParcel(_) => Outcome::AdvanceParcel(advanced(p, done)),
         Command::ReceiveStock(_) => Outcome::ReceiveStock(received(p, done)),
         other => unreachable!("holdfast.v1.Command has no {other:?}"),
     };
-    pb::CommandOutcome { outcome: Some(outcome) }
+    pb::CommandOutcome {
+        outcome: Some(outcome),
+    }
 }
 
 /// A refusal of one item; with a receipt where it is remembered.
 #[must_use]
-pub fn refused_outcome(refusal: &Refusal, receipt: Option<Receipt>, locale: Locale) -> pb::CommandOutcome {
+pub fn refused_outcome(
+    refusal: &Refusal,
+    receipt: Option<Receipt>,
+    locale: Locale,
+) -> pb::CommandOutcome {
     let refused = pb::Refused {
         code: refusal.spec().class as i32,
         reason: refusal.code().id().into(),
@@ -185,7 +365,9 @@ pub fn refused_outcome(refusal: &Refusal, receipt: Option<Receipt>, locale: Loca
         facts: status::facts(refusal),
         receipt: receipt.map(Receipt::message),
     };
-    pb::CommandOutcome { outcome: Some(pb::command_outcome::Outcome::Refused(refused)) }
+    pb::CommandOutcome {
+        outcome: Some(pb::command_outcome::Outcome::Refused(refused)),
+    }
 }
 
 #[must_use]
@@ -195,5 +377,8 @@ pub fn batch(outcomes: Vec<pb::CommandOutcome>) -> Vec<u8> {
 
 #[must_use]
 pub fn stream_item(outcome: pb::CommandOutcome) -> Vec<u8> {
-    pb::StreamSubmitResponse { outcome: Some(outcome) }.encode_to_vec()
+    pb::StreamSubmitResponse {
+        outcome: Some(outcome),
+    }
+    .encode_to_vec()
 }

@@ -64,7 +64,11 @@ struct RetryInfo {
 /// The facts of a refusal as a map.
 #[must_use]
 pub fn facts(refusal: &Refusal) -> BTreeMap<String, String> {
-    refusal.facts().iter().map(|fact| (fact.key.clone(), fact.value.clone())).collect()
+    refusal
+        .facts()
+        .iter()
+        .map(|fact| (fact.key.clone(), fact.value.clone()))
+        .collect()
 }
 
 /// A refusal's text in the caller's language.
@@ -79,22 +83,56 @@ pub fn message(refusal: &Refusal, locale: Locale) -> String {
 /// The encoded google.rpc.Status of a refusal.
 #[must_use]
 pub fn status(refusal: &Refusal, locale: Locale) -> Vec<u8> {
-    let info = ErrorInfo { reason: refusal.code().id().into(), domain: DOMAIN.into(), metadata: facts(refusal) };
+    let info = ErrorInfo {
+        reason: refusal.code().id().into(),
+        domain: DOMAIN.into(),
+        metadata: facts(refusal),
+    };
     let tag = match locale {
         Locale::Zh => "zh-CN",
         Locale::En => "en",
     };
-    let mut details = vec![any("ErrorInfo", &info), any("LocalizedMessage", &LocalizedMessage { locale: tag.into(), message: message(refusal, locale) })];
+    let mut details = vec![
+        any("ErrorInfo", &info),
+        any(
+            "LocalizedMessage",
+            &LocalizedMessage {
+                locale: tag.into(),
+                message: message(refusal, locale),
+            },
+        ),
+    ];
     let field = refusal.get("field");
     if !field.is_empty() {
-        let violation = FieldViolation { field: field.into(), description: refusal.message_en() };
-        details.push(any("BadRequest", &BadRequest { field_violations: vec![violation] }));
+        let violation = FieldViolation {
+            field: field.into(),
+            description: refusal.message_en(),
+        };
+        details.push(any(
+            "BadRequest",
+            &BadRequest {
+                field_violations: vec![violation],
+            },
+        ));
     }
     if let Some(retry_ms) = retry_ms(refusal) {
-        let retry_delay = prost_types::Duration { seconds: retry_ms / 1_000, nanos: i32::try_from(retry_ms % 1_000 * 1_000_000).unwrap_or(0) };
-        details.push(any("RetryInfo", &RetryInfo { retry_delay: Some(retry_delay) }));
+        let retry_delay = prost_types::Duration {
+            seconds: retry_ms / 1_000,
+            nanos: i32::try_from(retry_ms % 1_000 * 1_000_000).unwrap_or(0),
+        };
+        details.push(any(
+            "RetryInfo",
+            &RetryInfo {
+                retry_delay: Some(retry_delay),
+            },
+        ));
     }
-    Status { code: refusal.spec().class as i32, message: refusal.message_en(), details }.encode_to_vec()
+    Status {
+        code: refusal.spec().class as i32,
+        message: refusal.message_en(),
+        details,
+    }
+    .encode_to_vec()
 }
 
 /// When the same request may come again, where that helps.
@@ -107,7 +145,10 @@ fn retry_ms(refusal: &Refusal) -> Option<i64> {
 }
 
 fn any(name: &str, message: &impl Message) -> prost_types::Any {
-    prost_types::Any { type_url: format!("type.googleapis.com/google.rpc.{name}"), value: message.encode_to_vec() }
+    prost_types::Any {
+        type_url: format!("type.googleapis.com/google.rpc.{name}"),
+        value: message.encode_to_vec(),
+    }
 }
 
 /// What a status says, for callers in this process.
@@ -123,19 +164,36 @@ pub struct Parts {
 #[must_use]
 pub fn parts(payload: &[u8]) -> Parts {
     let status = Status::decode(payload).unwrap_or_default();
-    let detail = |name: &str| status.details.iter().find(|any| any.type_url.ends_with(name)).map(|any| any.value.as_slice());
-    let info = detail("ErrorInfo").and_then(|bytes| ErrorInfo::decode(bytes).ok()).unwrap_or_default();
+    let detail = |name: &str| {
+        status
+            .details
+            .iter()
+            .find(|any| any.type_url.ends_with(name))
+            .map(|any| any.value.as_slice())
+    };
+    let info = detail("ErrorInfo")
+        .and_then(|bytes| ErrorInfo::decode(bytes).ok())
+        .unwrap_or_default();
     let text = detail("LocalizedMessage").and_then(|bytes| LocalizedMessage::decode(bytes).ok());
-    Parts { reason: info.reason, message: text.map_or(status.message, |text| text.message), facts: info.metadata }
+    Parts {
+        reason: info.reason,
+        message: text.map_or(status.message, |text| text.message),
+        facts: info.metadata,
+    }
 }
 
 /// The table of docs/refusals.md.
 #[must_use]
 pub fn refusals_markdown() -> String {
-    let mut table = String::from("| reason | gRPC code | remembered | English | 中文 |\n|---|---|---|---|---|\n");
+    let mut table = String::from(
+        "| reason | gRPC code | remembered | English | 中文 |\n|---|---|---|---|---|\n",
+    );
     for spec in crate::domain::refusal::SPECS {
         let remembered = if spec.sticky { "yes" } else { "no" };
-        table.push_str(&format!("| {} | {} | {remembered} | {} | {} |\n", spec.code, spec.class as u8, spec.en, spec.zh));
+        table.push_str(&format!(
+            "| {} | {} | {remembered} | {} | {} |\n",
+            spec.code, spec.class as u8, spec.en, spec.zh
+        ));
     }
     table
 }
@@ -147,14 +205,25 @@ mod tests {
     #[test]
     fn every_reason_encodes_with_its_facts_in_both_languages() {
         for spec in crate::domain::refusal::SPECS {
-            let refusal = Refusal::new(spec.code).fact("sku", "A-1").fact("field", "lines[0].sku");
+            let refusal = Refusal::new(spec.code)
+                .fact("sku", "A-1")
+                .fact("field", "lines[0].sku");
             for (locale, tag) in [(Locale::Zh, "zh-CN"), (Locale::En, "en")] {
-                let status = Status::decode(status(&refusal, locale).as_slice()).expect("own encoding");
+                let status =
+                    Status::decode(status(&refusal, locale).as_slice()).expect("own encoding");
                 assert_eq!(status.code, spec.class as i32);
-                let info = ErrorInfo::decode(status.details[0].value.as_slice()).expect("ErrorInfo first");
-                assert_eq!((info.reason.as_str(), info.metadata["sku"].as_str()), (spec.code.id(), "A-1"));
-                let text = LocalizedMessage::decode(status.details[1].value.as_slice()).expect("LocalizedMessage second");
-                assert_eq!((text.locale.as_str(), text.message), (tag, message(&refusal, locale)));
+                let info =
+                    ErrorInfo::decode(status.details[0].value.as_slice()).expect("ErrorInfo first");
+                assert_eq!(
+                    (info.reason.as_str(), info.metadata["sku"].as_str()),
+                    (spec.code.id(), "A-1")
+                );
+                let text = LocalizedMessage::decode(status.details[1].value.as_slice())
+                    .expect("LocalizedMessage second");
+                assert_eq!(
+                    (text.locale.as_str(), text.message),
+                    (tag, message(&refusal, locale))
+                );
             }
         }
     }
@@ -169,6 +238,10 @@ mod tests {
         if std::env::var_os("HOLDFAST_REFRESH").is_some() {
             std::fs::write(path, &page).expect("docs can be written");
         }
-        assert_eq!(std::fs::read_to_string(path).expect("docs/refusals.md"), page, "stale: see the comment of this test");
+        assert_eq!(
+            std::fs::read_to_string(path).expect("docs/refusals.md"),
+            page,
+            "stale: see the comment of this test"
+        );
     }
 }

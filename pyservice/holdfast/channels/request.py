@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 from holdfast.channels.errors import UnplaceableOrderError
-from holdfast.channels.order import MappedLine, MappedOrder, canonical_json, rfc3339
+from holdfast.channels.order import MappedLine, MappedOrder, canonical_json
 from holdfast.channels.words import PAID
 
 
@@ -35,8 +36,7 @@ def order_request(mapped: MappedOrder) -> dict[str, Any]:
         "buyer_token": _buyer_token(mapped),
         "province": mapped.province,
         "paid": mapped.status in PAID,
-        "channel_status": mapped.status.value if mapped.status else None,
-        "ship_deadline": rfc3339(mapped.ship_deadline),
+        "ship_by": _instant(mapped.ship_deadline),
         "document": document(mapped),
     }
 
@@ -69,9 +69,11 @@ def _line(line: MappedLine) -> dict[str, Any]:
         "channel_sku": _channel_sku(line),
         "outer_code": line.outer_sku,
         "quantity": line.quantity,
-        "line_id": line.line_id,
-        "is_gift": line.is_gift,
     }
+
+
+def _instant(at_ms: int | None) -> datetime | None:
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1_000, UTC)
 
 
 def _channel_sku(line: MappedLine) -> str | None:

@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, start_http_server
 
 from holdfast import _engine, errors
+from holdfast.engine import ManualClock
 from holdfast.messages import SERVICE_FILES
 from holdfast.server.front import Front
 from holdfast.server.metrics import CallMetrics, EngineCollector
@@ -57,24 +58,31 @@ class ReadyInfo:
     torn_bytes: int
 
 
-def serve(settings: ServerSettings, *, ready: Callable[[ReadyInfo], None]) -> int:
+def serve(
+    settings: ServerSettings,
+    *,
+    ready: Callable[[ReadyInfo], None],
+    clock: ManualClock | None = None,
+) -> int:
     """Serves until SIGTERM or SIGINT; gives the exit code.
 
     Args:
         settings: What to serve, where.
         ready: Called once, when calls are answered.
+        clock: A clock of your own, for rehearsals.
 
     Raises:
         SettingsError: A setting is wrong.
         OpenError: The data folder cannot be used.
     """
     settings.check()
-    return asyncio.run(_Server(settings).run(ready))
+    return asyncio.run(_Server(settings, clock).run(ready))
 
 
 class _Server:
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, clock: ManualClock | None) -> None:
         self._settings = settings
+        self._clock = clock
         self._stop = asyncio.Event()
         self._names = [
             service.full_name
@@ -101,7 +109,7 @@ class _Server:
         token_file, digest = _operator_token(settings)
         try:
             # Replaying blocks a thread and not the loop: health answers meanwhile.
-            engine = await asyncio.to_thread(_open, settings, digest)
+            engine = await asyncio.to_thread(_open, settings, digest, self._clock)
         except errors.HoldfastError:
             await server.stop(0)
             raise
@@ -215,7 +223,7 @@ async def _starting(_request: bytes, context: grpc.aio.ServicerContext) -> bytes
     raise AssertionError("abort does not return")
 
 
-def _open(settings: ServerSettings, token_sha256: str | None) -> _engine.Engine:
+def _open(settings: ServerSettings, token_sha256: str, clock: ManualClock | None) -> _engine.Engine:
     given = {
         "path": None if settings.data is None else str(settings.data),
         "durability": settings.durability,
@@ -226,7 +234,7 @@ def _open(settings: ServerSettings, token_sha256: str | None) -> _engine.Engine:
         "default_deadline_ms": settings.default_deadline_ms,
     }
     try:
-        return _engine.Engine.open(json.dumps(given))
+        return _engine.Engine.open(json.dumps(given), None if clock is None else clock.inner)
     except _engine.OpenError as error:
         raise errors.not_opened(error.reason, error.message, error.facts) from None
 

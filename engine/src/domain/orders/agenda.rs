@@ -34,7 +34,12 @@ impl Task {
     /// The task's place in its queue, for a page token.
     #[must_use]
     pub fn position(&self) -> [u64; 4] {
-        [self.urgency_rank.into(), self.due_at.unsigned_abs(), self.order.into(), self.parcel.into()]
+        [
+            self.urgency_rank.into(),
+            self.due_at.unsigned_abs(),
+            self.order.into(),
+            self.parcel.into(),
+        ]
     }
 
     /// The task at a place; `None` if the numbers are out of range.

@@ -1,0 +1,1 @@
+"""A day of orders to watch: payloads, a driver, a verdict."""
