@@ -1,6 +1,7 @@
 """The extension module. Every call leaves the interpreter while the engine works."""
 
 import os
+from typing import final
 
 class Refused(Exception):
     """A refused call; nothing of it was done."""
@@ -21,6 +22,7 @@ class OpenError(Exception):
 class Forked(RuntimeError):
     """The engine belongs to the process that opened it."""
 
+@final
 class ManualClock:
     """A clock that moves when told to: UTC milliseconds since 1970."""
 
@@ -29,6 +31,7 @@ class ManualClock:
     def advance(self, delta_ms: int) -> int: ...
     def set(self, now_ms: int) -> None: ...
 
+@final
 class Watch:
     """An open stream of events."""
 
@@ -41,6 +44,7 @@ class Watch:
     def heartbeat_ms(self) -> int:
         """How long the stream may be silent."""
 
+@final
 class Engine:
     """One open engine. Calls may come from any thread."""
 

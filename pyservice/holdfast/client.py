@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import grpc
 
@@ -58,7 +58,7 @@ class Client(Calls):
             Refused: The engine refused, or could not be reached (UNAVAILABLE).
         """
         try:
-            call = self._channel.unary_unary(messages.path(name))
+            call: Any = self._channel.unary_unary(messages.path(name))
             response: bytes = call(request, timeout=self._deadline_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _typed(error) from None
@@ -89,7 +89,8 @@ class Client(Calls):
 def _typed(error: grpc.RpcError) -> errors.Refused:
     """The typed exception of a failed call, with the engine's facts if it sent any."""
     code = int(error.code().value[0])
-    for key, value in error.trailing_metadata() or ():
+    trailing: Any = error.trailing_metadata() or ()
+    for key, value in trailing:
         if key == "grpc-status-details-bin":
             told = _engine.refused(code, value)
             return errors.refused(code, told.reason, told.message, told.facts)

@@ -186,7 +186,7 @@ def decode(name: str, payload: bytes, result: type[T]) -> T:
 
 def read(message: Message, result: type[T]) -> T:
     """A message as a dataclass of `results.py`."""
-    return typing.cast(T, _reader(result)(message))
+    return typing.cast(T, _reader(typing.cast(Any, result))(message))
 
 
 @cache
@@ -245,7 +245,7 @@ def _datetime(value: Timestamp) -> datetime:
 
 def _enum_member(kind: type[StrEnum], number: int, message: Message, field: str) -> object:
     """The member of a number; a number of a newer engine stays readable as text."""
-    descriptor = message.DESCRIPTOR.fields_by_name[field].enum_type
+    descriptor: Any = message.DESCRIPTOR.fields_by_name[field].enum_type
     value = descriptor.values_by_number.get(number)
     if value is None:
         return str(number)

@@ -43,13 +43,13 @@ pub fn dump_journal(
     dumped.map_err(|error| journal_failed(py, &error))
 }
 
+/// Hash, position, and findings as (identity, subject, detail).
+type Replayed = (String, u64, Vec<(String, String, String)>);
+
 /// Replays a data folder's journal without taking its lock: the state's hash in
 /// hex, its position, and what the audit found as (identity, subject, detail).
 #[pyfunction]
-pub fn replay_journal(
-    py: Python<'_>,
-    path: PathBuf,
-) -> PyResult<(String, u64, Vec<(String, String, String)>)> {
+pub fn replay_journal(py: Python<'_>, path: PathBuf) -> PyResult<Replayed> {
     let state = py
         .detach(|| replay_folder(&path))
         .map_err(|error| not_opened(py, &error))?;

@@ -480,6 +480,9 @@ impl Shared {
     /// Decides one command and says what its reply waits for. `in_stream` wraps
     /// it as an item of a stream, refusals included.
     fn one(&self, mut decoded: Decoded, merchant: &str, locale: Locale, in_stream: bool) -> Step {
+        if let Err(refusal) = self.may_name_merchant(&decoded, merchant) {
+            return Step::Ready(self.refuse_item(&refusal, locale, in_stream));
+        }
         if let Err(refusal) = self.seal(&mut decoded, merchant) {
             return Step::Ready(self.refuse_item(&refusal, locale, in_stream));
         }
@@ -522,6 +525,18 @@ impl Shared {
             }
             Decision::Fresh(refusal) => Step::Ready(self.refuse_item(&refusal, locale, in_stream)),
         }
+    }
+
+    /// Only the operator issues credentials of other merchants.
+    fn may_name_merchant(&self, decoded: &Decoded, merchant: &str) -> Result<(), Refusal> {
+        let operator = decode::RESERVED_ACTORS.contains(&decoded.caller.as_str());
+        if operator || decoded.merchant(merchant) == merchant {
+            return Ok(());
+        }
+        Err(Refusal::new(RefusalCode::PermissionDenied)
+            .fact("role", decoded.principal.role)
+            .fact("method", "IssueToken for another merchant")
+            .fact("allowed", "the operator's own credential"))
     }
 
     fn refuse_item(&self, refusal: &Refusal, locale: Locale, in_stream: bool) -> Reply {
@@ -579,25 +594,24 @@ impl Shared {
         locale: Locale,
         in_stream: bool,
     ) -> Reply {
+        if in_stream {
+            let outcome = self.outcome(state, decoded, merchant, record, receipt, locale);
+            return Reply::ok(reply::stream_item(outcome));
+        }
+        let merchant = decoded.merchant(merchant);
         let names = state
             .merchant(merchant)
             .expect("a decided command has opened its merchant");
-        let answer = record
+        match record
             .outcome
             .as_ref()
             .and_then(|outcome| outcome.answer.as_ref())
-            .expect("a command's record has an outcome");
-        match (answer, in_stream) {
-            (Answer::Done(done), false) => {
+        {
+            Some(Answer::Done(done)) => {
                 Reply::ok(reply::encode(decoded, done, names, receipt, locale))
             }
-            (Answer::Done(done), true) => Reply::ok(reply::stream_item(reply::done_outcome(
-                decoded, done, names, receipt, locale,
-            ))),
-            (Answer::Refused(refusal), false) => Reply::refused(refusal, locale),
-            (Answer::Refused(refusal), true) => Reply::ok(reply::stream_item(
-                reply::refused_outcome(refusal, Some(receipt), locale),
-            )),
+            Some(Answer::Refused(refusal)) => Reply::refused(refusal, locale),
+            None => Reply::refused(&self.incident("a record without an outcome"), locale),
         }
     }
 
@@ -658,7 +672,9 @@ impl Shared {
             let decoded = match item {
                 Ok(decoded) => decoded,
                 Err(refusal) => {
-                    outcomes.push(Item::Ready(reply::refused_outcome(&refusal, None, locale)));
+                    outcomes.push(Item::Ready(Box::new(reply::refused_outcome(
+                        &refusal, None, locale,
+                    ))));
                     continue;
                 }
             };
@@ -671,24 +687,9 @@ impl Shared {
                         replayed: false,
                         decided_at: record.at,
                     };
-                    let names = state
-                        .merchant(merchant)
-                        .expect("a decided command has opened its merchant");
-                    outcomes.push(Item::Ready(
-                        match record
-                            .outcome
-                            .as_ref()
-                            .and_then(|outcome| outcome.answer.as_ref())
-                            .expect("a command has an outcome")
-                        {
-                            Answer::Done(done) => {
-                                reply::done_outcome(&decoded, done, names, receipt, locale)
-                            }
-                            Answer::Refused(refusal) => {
-                                reply::refused_outcome(refusal, Some(receipt), locale)
-                            }
-                        },
-                    ));
+                    let outcome =
+                        self.outcome(&state, &decoded, merchant, &record, receipt, locale);
+                    outcomes.push(Item::Ready(Box::new(outcome)));
                 }
                 Decision::Repeat(seq) => {
                     last = last.max(seq);
@@ -697,15 +698,15 @@ impl Shared {
                         seq,
                     });
                 }
-                Decision::Fresh(refusal) => {
-                    outcomes.push(Item::Ready(reply::refused_outcome(&refusal, None, locale)))
-                }
+                Decision::Fresh(refusal) => outcomes.push(Item::Ready(Box::new(
+                    reply::refused_outcome(&refusal, None, locale),
+                ))),
             }
         }
         let merchant = merchant.to_owned();
         let finish = move |shared: &Shared| {
             let outcomes = outcomes.into_iter().map(|item| match item {
-                Item::Ready(outcome) => outcome,
+                Item::Ready(outcome) => *outcome,
                 Item::Stored { decoded, seq } => {
                     shared.stored_outcome(&decoded, &merchant, seq, locale)
                 }
@@ -735,20 +736,42 @@ impl Shared {
             replayed: true,
             decided_at: record.at,
         };
-        let state = self.core.lock();
+        self.outcome(
+            &self.core.lock(),
+            decoded,
+            merchant,
+            &record,
+            receipt,
+            locale,
+        )
+    }
+
+    /// A record's answer as one item of a batch.
+    fn outcome(
+        &self,
+        state: &State,
+        decoded: &Decoded,
+        merchant: &str,
+        record: &Record,
+        receipt: Receipt,
+        locale: Locale,
+    ) -> crate::wire::pb::CommandOutcome {
         let names = state
             .merchant(merchant)
-            .expect("a stored command has opened its merchant");
-        match record.outcome.and_then(|outcome| outcome.answer) {
-            Some(Answer::Done(done)) => reply::done_outcome(decoded, &done, names, receipt, locale),
+            .expect("a decided command has opened its merchant");
+        match record
+            .outcome
+            .as_ref()
+            .and_then(|outcome| outcome.answer.as_ref())
+        {
+            Some(Answer::Done(done)) => reply::done_outcome(decoded, done, names, receipt, locale),
             Some(Answer::Refused(refusal)) => {
-                reply::refused_outcome(&refusal, Some(receipt), locale)
+                reply::refused_outcome(refusal, Some(receipt), locale)
             }
-            None => reply::refused_outcome(
-                &self.incident("a remembered record without an outcome"),
-                None,
-                locale,
-            ),
+            None => {
+                let refusal = self.incident("a remembered record without an outcome");
+                reply::refused_outcome(&refusal, None, locale)
+            }
         }
     }
 
@@ -829,7 +852,7 @@ impl Shared {
 
 /// One place of a batch's answer.
 enum Item {
-    Ready(crate::wire::pb::CommandOutcome),
+    Ready(Box<crate::wire::pb::CommandOutcome>),
     Stored { decoded: Box<Decoded>, seq: u64 },
 }
 

@@ -1,7 +1,7 @@
 //! The journal: the truth, of which the state is only a summary.
 //!
-//! A *record* is one transaction's bytes with a sequence number, gap-free from
-//! 1. A *group* is every record that one fdatasync makes durable, and one frame
+//! A *record* is one transaction's bytes with a sequence number, gap-free from one.
+//! A *group* is every record that one fdatasync makes durable, and one frame
 //! on disk; groups are chained by a hash. Records are opaque here. One trait
 //! has several journals behind it; one suite of tests runs over all of them.
 

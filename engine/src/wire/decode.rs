@@ -25,6 +25,9 @@ const MAX_DOCUMENT: usize = 256 << 10;
 /// Most facts of one scan, and their longest key and value.
 const MAX_EVIDENCE: (usize, usize, usize) = (32, 64, 512);
 
+/// Actors that no credential may be issued to: the operator of the process.
+pub const RESERVED_ACTORS: [&str; 3] = ["operator", "embedded", "engine"];
+
 /// A well-formed request.
 #[derive(Debug)]
 pub enum Request {
@@ -52,18 +55,26 @@ pub struct Decoded {
 }
 
 impl Decoded {
+    /// The merchant that the command is about: the caller's own, but for a
+    /// credential that the operator issues to another.
+    #[must_use]
+    pub fn merchant<'a>(&'a self, own: &'a str) -> &'a str {
+        match &self.command {
+            Command::IssueToken(issue) if !issue.merchant.is_empty() => &issue.merchant,
+            _ => own,
+        }
+    }
+
     /// The command as the state takes it.
     #[must_use]
-    pub fn submission(&self, merchant: &str) -> Submission {
-        let merchant = match &self.command {
-            Command::IssueToken(issue) if !issue.merchant.is_empty() => issue.merchant.as_str(),
-            _ => merchant,
-        };
+    pub fn submission(&self, own: &str) -> Submission {
+        let merchant = self.merchant(own);
+        let key = request_key(merchant, &self.caller, self.method, &self.request_id);
         Submission {
             merchant: merchant.to_owned(),
             principal: self.principal.clone(),
             key: RequestKey {
-                key: request_key(merchant, &self.caller, self.method, &self.request_id),
+                key,
                 fingerprint: self.fingerprint,
             },
             command: self.command.clone(),
@@ -302,9 +313,8 @@ fn principal(
     let acts_for_others = matches!(caller.role, Role::Admin | Role::Integration);
     let own = |given: &str, own: &str| given.is_empty() || given == own;
     let role_is_own = role == 0 || role == i32::from(caller.role.number());
-    if !acts_for_others
-        && !(own(&actor, &caller.actor) && own(&device, &caller.device) && role_is_own)
-    {
+    let only_own = own(&actor, &caller.actor) && own(&device, &caller.device) && role_is_own;
+    if !acts_for_others && !only_own {
         return Err(Refusal::new(RefusalCode::PermissionDenied)
             .fact("role", caller.role)
             .fact("method", "AdvanceParcel for somebody else")
@@ -640,6 +650,9 @@ ask!(IssueTokenRequest "IssueToken", self => {
     let role = word("role", self.role, Role::from_number, &known(Role::ALL))?;
     if matches!(role, Role::Engine | Role::Customer) {
         return Err(Refusal::field("role", role, "a role of a person or system"));
+    }
+    if RESERVED_ACTORS.contains(&self.actor.as_str()) {
+        return Err(Refusal::field("actor", &self.actor, "a name other than operator, embedded, engine"));
     }
     Ok(Command::IssueToken(IssueToken {
         token_sha256: sha256("token_sha256", &self.token_sha256)?,

@@ -58,17 +58,16 @@ fn too_many(count: usize, limit: usize) -> Result<(), Refusal> {
         .fact("limit", limit))
 }
 
+/// Looks at a length-delimited field: its tag and content.
+type Visit<'a> = dyn FnMut(u32, &[u8]) -> Result<(), Refusal> + 'a;
+
 /// How often the most frequent length-delimited field stands there.
 struct Counts {
     most: usize,
 }
 
 /// Walks the top level of a message.
-fn each_field(
-    bytes: &[u8],
-    depth: u32,
-    visit: &mut dyn FnMut(u32, &[u8]) -> Result<(), Refusal>,
-) -> Result<Counts, Refusal> {
+fn each_field(bytes: &[u8], depth: u32, visit: &mut Visit<'_>) -> Result<Counts, Refusal> {
     let malformed =
         |detail: &str| Refusal::new(RefusalCode::MessageMalformed).fact("detail", detail);
     if depth > MAX_DEPTH {

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from holdfast import errors
 from holdfast.calls import Calls
@@ -114,7 +115,7 @@ class Day:
     def run(self, deliveries: list[Delivery], progress: Callable[[int, int], None]) -> None:
         """Lets the day pass; the clock jumps from one thing to the next."""
         for delivery in deliveries:
-            self.at(delivery.due_ms, lambda delivery=delivery: self._arrive(delivery))  # type: ignore[misc]
+            self.at(delivery.due_ms, partial(self._arrive, delivery))
         while self._queue:
             when_ms, _, act = heapq.heappop(self._queue)
             if when_ms > self._clock.now_ms:
@@ -145,7 +146,7 @@ class Day:
     def _plan(self, fate: Fate, number: str) -> None:
         now = self._clock.now_ms
         pay = now + self._rng.randrange(20_000, 9 * MINUTE)
-        if fate in (Fate.PAY, Fate.CANCEL, Fate.FAIL_THEN_PAY, Fate.PRESALE):
+        if fate in (Fate.PAY, Fate.FAIL_THEN_PAY, Fate.PRESALE):
             self.at(pay, lambda: self._start(number))
         if fate is Fate.FAIL_THEN_PAY:
             self.at(pay + 30_000, lambda: self._fail(number))
@@ -159,8 +160,9 @@ class Day:
             late = now + self._rng.randrange(16 * MINUTE, 60 * MINUTE)
             self.at(late, lambda: self._confirm(number))
         elif fate is Fate.CANCEL:
-            self.at(pay + 90_000, lambda: self._confirm(number))
-            self.at(pay + self._rng.randrange(2, 70) * MINUTE, lambda: self._cancel(number))
+            # It came paid; the buyer thinks better of it somewhere on the floor.
+            self._send_to_floor(number)
+            self.at(now + self._rng.randrange(2, 90) * MINUTE, lambda: self._cancel(number))
         elif fate is Fate.PREPAID:
             self._send_to_floor(number)
 
@@ -198,7 +200,7 @@ class Day:
                 parcel_id = parcel.parcel_id
                 self.at(
                     self._clock.now_ms + 20 * MINUTE,
-                    lambda parcel_id=parcel_id: self._put_back(parcel_id),  # type: ignore[misc]
+                    partial(self._put_back, parcel_id),
                 )
 
     def _put_back(self, parcel_id: str) -> None:

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from holdfast.client import Client
 from holdfast.demo.day import Day, Tally
 from holdfast.demo.payloads import make_day
 from holdfast.engine import ManualClock
+from holdfast.results import PoolStock
 from holdfast.server import ReadyInfo, ServerSettings, serve
 from holdfast.words import Node
 
@@ -110,6 +112,7 @@ def run(*, data: Path, orders: int, seed: int, lang: str, stay: bool, as_json: b
         merchant=merchant,
         admin_token_file=data / f"{merchant}.token",
         drain_grace_s=0.0,
+        log_refusals=False,
     )
     code = serve(settings, ready=ready, clock=clock)
     return code if outcome and outcome[0] else 1
@@ -129,7 +132,7 @@ def _last_known_ms(data: Path) -> int:
     return int(json.loads(lines[0])["at_ms"]) + 1 if lines else 0
 
 
-def _bar(title: str, silent: bool):  # type: ignore[no-untyped-def]
+def _bar(title: str, silent: bool) -> Callable[[int, int], None]:
     shown = -1
 
     def progress(done: int, total: int) -> None:
@@ -204,7 +207,7 @@ def _settle(client: Client) -> None:
         time.sleep(0.05)
 
 
-def _pages(client: Client):  # type: ignore[no-untyped-def]
+def _pages(client: Client) -> Iterator[tuple[PoolStock, ...]]:
     token = None
     while True:
         page = client.list_stock(page_size=1_000, page_token=token)

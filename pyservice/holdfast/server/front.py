@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 import grpc.aio
@@ -24,7 +24,8 @@ _WATCH_TAKE = 256
 _DETAILS_KEY = "grpc-status-details-bin"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
-Context = grpc.aio.ServicerContext
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class Front:
@@ -79,7 +80,7 @@ class Front:
 
     def handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
         """One generic handler a service, with all of its methods."""
-        services: dict[str, dict[str, grpc.RpcMethodHandler]] = {}
+        services: dict[str, dict[str, Handler]] = {}
         for path, kind, _ in _engine.methods():
             _, service, method = path.split("/")
             services.setdefault(service, {})[method] = self._handler(path, kind)
@@ -88,7 +89,7 @@ class Front:
             for service, methods in services.items()
         )
 
-    def _handler(self, path: str, kind: str) -> grpc.RpcMethodHandler:
+    def _handler(self, path: str, kind: str) -> Handler:
         if kind == "unary":
             return grpc.unary_unary_rpc_method_handler(self._unary(path))
         if kind == "bidi_stream":

@@ -16,8 +16,9 @@ _BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0
 class CallMetrics:
     """Rate, errors and latency by method and code."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, log_refusals: bool) -> None:
         """Registers the metrics."""
+        self._log_refusals = log_refusals
         self._calls = Counter(
             "holdfast_calls",
             "Calls by method and gRPC code.",
@@ -37,7 +38,7 @@ class CallMetrics:
         method = path.rpartition("/")[2]
         self._calls.labels(method, code).inc()
         self._seconds.labels(method).observe(seconds)
-        if code != 0:
+        if code != 0 and self._log_refusals:
             refused = _engine.refused(code, payload)
             order = refused.facts.get("order_number") or refused.facts.get("parcel_id", "")
             log("info", "refused", method=method, reason=refused.reason, order=order)

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -113,7 +114,9 @@ class _Server:
         except errors.HoldfastError:
             await server.stop(0)
             raise
-        front = Front(engine, settings.default_deadline_ms, CallMetrics(registry))
+        front = Front(
+            engine, settings.default_deadline_ms, CallMetrics(registry, settings.log_refusals)
+        )
         late.handlers = front.handlers()
         registry.register(EngineCollector(engine.metrics_json))
         metrics_port = _serve_metrics(settings, registry)
@@ -200,13 +203,13 @@ class _Server:
         )
 
 
-class _LateHandlers(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is untyped here
+class _LateHandlers(grpc.GenericRpcHandler):
     """The engine's methods, once there is an engine."""
 
     def __init__(self) -> None:
         self.handlers: tuple[grpc.GenericRpcHandler, ...] = ()
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
         """Gives the handler of a method; UNAVAILABLE while the journal replays."""
         for handler in self.handlers:
             found = handler.service(details)
@@ -216,7 +219,7 @@ class _LateHandlers(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is unt
         return grpc.unary_unary_rpc_method_handler(_starting) if known else None
 
 
-async def _starting(_request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+async def _starting(_request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
     await context.abort(
         grpc.StatusCode.UNAVAILABLE, "STARTING: the journal is being replayed. Try again soon."
     )

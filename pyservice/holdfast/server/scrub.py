@@ -5,29 +5,30 @@ import json
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
 
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _incidents = itertools.count(1)
 
 
-class Scrub(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc.aio is untyped here
+class Scrub(grpc.aio.ServerInterceptor):
     """Turns an exception of the front into INTERNAL with an incident number."""
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
-        details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
         """Wraps unary handlers; streams of the engine abort by themselves."""
-        handler = await continuation(details)
+        handler = await continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
             return handler
         inner = handler.unary_unary
 
-        async def scrubbed(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        async def scrubbed(request: Any, context: Any) -> Any:
             try:
                 return await inner(request, context)
             except (grpc.aio.AbortError, grpc.RpcError):

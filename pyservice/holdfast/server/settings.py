@@ -29,6 +29,7 @@ class ServerSettings:
         key_file: Key ring of the sealed documents.
         drain_grace_s: How long the port stays open after NOT_SERVING.
         default_deadline_ms: Deadline of calls that state none.
+        log_refusals: Write a line for each refusal.
     """
 
     data: Path | None = Path("data")
@@ -44,6 +45,7 @@ class ServerSettings:
     key_file: Path | None = None
     drain_grace_s: float = 2.0
     default_deadline_ms: int = 5_000
+    log_refusals: bool = True
 
     def check(self) -> None:
         """Refuses what cannot be served safely.

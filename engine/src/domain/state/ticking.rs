@@ -75,7 +75,7 @@ impl State {
         let first = self.seq == 0;
         let outage = now - last_at;
         let implausible = !first
-            && (outage < 0 || outage > DAY)
+            && !(0..=DAY).contains(&outage)
             && self.merchants.iter().any(|m| !m.due.is_empty());
         let still_frozen = self.frozen_at.is_some();
         let frozen_at = if implausible || still_frozen {

@@ -1,0 +1,93 @@
+//! The vault: documents come back to their merchant, and to nobody else.
+
+use std::fs;
+use std::path::PathBuf;
+
+use holdfast_engine::vault::{Vault, VaultError};
+
+const DOCUMENT: &[u8] = "收件人 王小明 13800138000 张江路123号".as_bytes();
+
+fn folder(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("holdfast-vault-{}-{name}", std::process::id()));
+    let _ = fs::remove_dir_all(&path);
+    path
+}
+
+#[test]
+fn documents_survive_reopening_and_rotation_and_never_stand_in_clear() {
+    let root = folder("life");
+    let (documents, ring) = (root.join("documents"), root.join("keys/ring.json"));
+    let vault = Vault::open(&documents, &ring).expect("new");
+    let first = vault.seal("shop", DOCUMENT).expect("sealed");
+    vault.sync().expect("synced");
+    assert_eq!(vault.rotate().expect("rotated"), 2);
+    let second = vault.seal("shop", DOCUMENT).expect("sealed");
+    vault.sync().expect("synced");
+    drop(vault);
+    let bytes = fs::read(documents.join("documents.vault")).expect("a file");
+    for clear in ["13800138000", "王小明", "张江路"] {
+        assert!(
+            !bytes
+                .windows(clear.len())
+                .any(|window| window == clear.as_bytes()),
+            "{clear} stands in clear"
+        );
+    }
+    let vault = Vault::open(&documents, &ring).expect("again");
+    for reference in [first, second] {
+        assert_eq!(
+            vault.open_document("shop", &reference).expect("opened"),
+            DOCUMENT
+        );
+        assert!(matches!(
+            vault.open_document("other", &reference),
+            Err(VaultError::Forged)
+        ));
+    }
+    vault.erase(&first).expect("erased");
+    assert!(matches!(
+        vault.open_document("shop", &first),
+        Err(VaultError::Erased)
+    ));
+    assert_eq!(
+        vault.open_document("shop", &second).expect("opened"),
+        DOCUMENT
+    );
+    fs::remove_file(&ring).expect("the ring is lost");
+    let vault = Vault::open(&documents, &ring).expect("a new ring");
+    assert!(
+        vault.open_document("shop", &second).is_err(),
+        "another key opens nothing"
+    );
+    let _ = fs::remove_dir_all(&root);
+}
+
+#[test]
+fn a_changed_document_is_found_and_a_torn_one_is_cut() {
+    let root = folder("torn");
+    let (documents, ring) = (root.join("documents"), root.join("keys/ring.json"));
+    let vault = Vault::open(&documents, &ring).expect("new");
+    let first = vault.seal("shop", DOCUMENT).expect("sealed");
+    let second = vault.seal("shop", DOCUMENT).expect("sealed");
+    vault.sync().expect("synced");
+    drop(vault);
+    let path = documents.join("documents.vault");
+    let bytes = fs::read(&path).expect("a file");
+    fs::write(&path, &bytes[..bytes.len() - 3]).expect("torn");
+    let vault = Vault::open(&documents, &ring).expect("opened");
+    assert_eq!(
+        vault.open_document("shop", &first).expect("whole"),
+        DOCUMENT
+    );
+    assert!(matches!(
+        vault.open_document("shop", &second),
+        Err(VaultError::Missing(_))
+    ));
+    drop(vault);
+    let mut flipped = bytes;
+    flipped[150] ^= 1;
+    fs::write(&path, &flipped).expect("changed");
+    let vault = Vault::open(&documents, &ring).expect("opened");
+    assert!(vault.open_document("shop", &first).is_err());
+    let _ = fs::remove_dir_all(&root);
+}
