@@ -123,9 +123,9 @@ class Calls(ABC):
 
     def get_stock(
         self, sku: str, *, warehouse: str | None = None, source_channel: str | None = None
-    ) -> results.StockList:
+    ) -> results.Stock:
         """All buckets of a SKU, exact at this instant."""
-        return self._call("StockService/GetStock", results.StockList, _fields(locals()))
+        return self._call("StockService/GetStock", results.Stock, _fields(locals()))
 
     def list_stock(
         self, *, page_size: int | None = None, page_token: str | None = None

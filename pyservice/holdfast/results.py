@@ -248,12 +248,20 @@ class ClockReconciled:
 
 
 @dataclass(frozen=True, slots=True)
-class StockList:
-    """Pools at one instant; `next_page_token` is empty on the last page."""
+class Stock:
+    """Pools of a SKU at one instant."""
 
     stock: tuple[PoolStock, ...]
     state_seq: int
-    next_page_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StockList:
+    """Pools, a page; `next_page_token` is empty on the last one."""
+
+    stock: tuple[PoolStock, ...]
+    next_page_token: str
+    state_seq: int
 
 
 @dataclass(frozen=True, slots=True)
