@@ -1,0 +1,53 @@
+"""A live server for the tests that need one, started and stopped by pid."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(slots=True)
+class Server:
+    """A `holdfast serve` process."""
+
+    process: "subprocess.Popen[str]"
+    data: Path
+    told: dict[str, str]
+
+    @property
+    def address(self) -> str:
+        return self.told["address"]
+
+    @property
+    def token(self) -> str:
+        return Path(self.told["token_file"]).read_text().strip()
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(20)
+
+
+def start_server(data: Path, *flags: str) -> Server:
+    """Starts a server on free loopback ports and waits for its ready line."""
+    command = [sys.executable, "-m", "holdfast", "serve", "--data", str(data), "--port", "0"]
+    command += ["--metrics-port", "0", "--drain-grace-s", "0", "--json", *flags]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, f"the server ended with {process.wait(10)}"
+    return Server(process, data, json.loads(line))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = start_server(tmp_path_factory.mktemp("server") / "data")
+    yield started
+    if started.process.poll() is None:
+        started.process.kill()
+        started.process.wait(20)
