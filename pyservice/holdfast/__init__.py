@@ -6,6 +6,7 @@ Importing this package pulls in neither gRPC nor Redis.
 
 from holdfast.engine import AsyncEngine, BatchOutcome, Engine, ManualClock
 from holdfast.errors import (
+    Aborted,
     AlreadyExists,
     DeadlineExceeded,
     EngineClosedError,
@@ -21,6 +22,7 @@ from holdfast.errors import (
     KeyReused,
     NotFound,
     OpenError,
+    OutOfRange,
     PermissionDenied,
     Refused,
     ResourceExhausted,
@@ -45,6 +47,7 @@ from holdfast.words import (
 )
 
 __all__ = [
+    "Aborted",
     "AlreadyExists",
     "AsyncEngine",
     "BatchOutcome",
@@ -72,6 +75,7 @@ __all__ = [
     "NotFound",
     "OpenError",
     "OrderStatus",
+    "OutOfRange",
     "PaymentResult",
     "PermissionDenied",
     "Refused",

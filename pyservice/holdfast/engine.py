@@ -16,7 +16,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
@@ -93,13 +93,22 @@ class _Handle:
     def call(self, name: str, request: bytes, deadline_ms: int | None) -> bytes:
         from holdfast import messages
 
-        with _Typed():
+        with Typed():
             return self.inner.call(
                 messages.path(name), request, deadline_ms=deadline_ms, locale=self.locale
             )
 
+    def closed(self) -> bool:
+        with Typed():
+            return self.inner.phase() == "CLOSED"
 
-class _Typed:
+    def metrics(self) -> Mapping[str, object]:
+        with Typed():
+            found: Mapping[str, object] = json.loads(self.inner.metrics_json())
+        return found
+
+
+class Typed:
     """Turns the extension's exceptions into those of `errors`."""
 
     def __enter__(self) -> None:
@@ -134,7 +143,7 @@ def _open(
         "embedded": True,
         "key_file": None if key_file is None else str(Path(key_file)),
     }
-    with _Typed():
+    with Typed():
         inner = _engine.Engine.open(json.dumps(settings), None if clock is None else clock.inner)
     return _Handle(inner, locale)
 
@@ -234,36 +243,26 @@ class Engine(Calls):
             sku: Only events that moved this SKU.
             follow: Go on with what happens, instead of ending at the present.
             poll_seconds: How often to look for more while following.
-        """
-        from holdfast import messages
 
-        filters = {
-            "after_seq": after_seq,
-            "types": list(types or ()),
-            "order_number": order_number,
-            "sku": sku,
-        }
-        with _Typed():
-            watch = self._handle.inner.watch(messages.encode("EventService/WatchEvents", filters))
+        Raises:
+            OutOfRange: The position is not there, or events were lost for this reader.
+        """
+        watch = _watch(self._handle, after_seq, types, order_number, sku)
         while True:
-            with _Typed():
-                taken = watch.take(256)
-            for payload in taken:
-                yield messages.read(_parse_event(payload), results.Event)
-            if not taken:
-                if not follow:
+            events = _take(watch)
+            yield from events
+            if not events:
+                if not follow or self._handle.closed():
                     return
                 time.sleep(poll_seconds)
 
     def metrics(self) -> Mapping[str, object]:
         """Counters of the engine and its journal; times in microseconds."""
-        with _Typed():
-            found: Mapping[str, object] = json.loads(self._handle.inner.metrics_json())
-        return found
+        return self._handle.metrics()
 
     def close(self) -> None:
         """Make everything durable and stop. A second call does nothing."""
-        with _Typed():
+        with Typed():
             self._handle.inner.close()
 
     def __enter__(self) -> Self:
@@ -287,6 +286,7 @@ class AsyncEngine(AsyncCalls):
         self._deadline_ms = deadline_ms
         self._tickets = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
+        self._watchers: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd = -1
 
@@ -331,7 +331,7 @@ class AsyncEngine(AsyncCalls):
         future: asyncio.Future[tuple[int, bytes]] = loop.create_future()
         self._waiting[ticket] = future
         try:
-            with _Typed():
+            with Typed():
                 ready = self._handle.inner.submit(
                     ticket,
                     messages.path(name),
@@ -343,14 +343,14 @@ class AsyncEngine(AsyncCalls):
         finally:
             self._waiting.pop(ticket, None)
         if code != 0:
-            with _Typed():
+            with Typed():
                 raise _engine.refused(code, payload)
         return payload
 
     def _attach(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
         if self._loop is None:
-            with _Typed():
+            with Typed():
                 self._fd = self._handle.inner.completions_fd()
             loop.add_reader(self._fd, self._complete)
             self._loop = loop
@@ -363,6 +363,8 @@ class AsyncEngine(AsyncCalls):
             future = self._waiting.get(ticket)
             if future is not None and not future.done():
                 future.set_result((code, payload))
+        for changed in self._watchers:
+            changed.set()
 
     async def batch_submit(self, commands: Iterable[Fields]) -> list[BatchOutcome]:
         """Submit up to 1,000 commands; see `Engine.batch_submit`."""
@@ -372,19 +374,64 @@ class AsyncEngine(AsyncCalls):
         """Place many orders at once; the same arguments as `place_order`."""
         return await self.batch_submit({"place_order": order} for order in orders)
 
+    async def watch_events(
+        self,
+        *,
+        after_seq: int = 0,
+        types: Iterable[str] | None = None,
+        order_number: str | None = None,
+        sku: str | None = None,
+        follow: bool = False,
+    ) -> AsyncIterator[results.Event]:
+        """Iterate over durable events; see `Engine.watch_events`. Following, it is woken."""
+        watch = _watch(self._handle, after_seq, types, order_number, sku)
+        self._attach()
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            while True:
+                changed.clear()
+                events = _take(watch)
+                for event in events:
+                    yield event
+                if not events:
+                    if not follow or self._handle.closed():
+                        return
+                    await changed.wait()
+        finally:
+            self._watchers.discard(changed)
+
     def metrics(self) -> Mapping[str, object]:
         """Counters of the engine and its journal; times in microseconds."""
-        with _Typed():
-            found: Mapping[str, object] = json.loads(self._handle.inner.metrics_json())
-        return found
+        return self._handle.metrics()
 
     async def close(self) -> None:
-        """Make everything durable and stop. A second call does nothing."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.remove_reader(self._fd)
-            self._loop = None
-        with _Typed():
-            await asyncio.get_running_loop().run_in_executor(None, self._handle.inner.close)
+        """Make everything durable and stop. A second call does nothing.
+
+        Calls that are still awaited get their answers first.
+        """
+        loop = self._attach() if self._loop is not None else asyncio.get_running_loop()
+        try:
+            with Typed():
+                await loop.run_in_executor(None, self._handle.inner.close)
+        finally:
+            if self._loop is not None:
+                self._detach(self._loop)
+
+    def _detach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Answers what is still awaited: closing has made it durable, or it never was begun."""
+        self._complete()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(
+                    errors.EngineClosedError(
+                        "The engine was closed before this call was answered. Open it again and "
+                        "repeat with the same request_id to learn the outcome.",
+                        reason="ENGINE_CLOSED",
+                    )
+                )
+        loop.remove_reader(self._fd)
+        self._loop = None
 
     async def __aenter__(self) -> Self:
         """Gives the engine itself."""
@@ -430,7 +477,50 @@ def decode_batch(payload: bytes) -> list[BatchOutcome]:
     return outcomes
 
 
-def _parse_event(payload: bytes) -> "events_pb2.Event":
+def _watch(
+    handle: _Handle,
+    after_seq: int,
+    types: Iterable[str] | None,
+    order_number: str | None,
+    sku: str | None,
+) -> _engine.Watch:
+    """Opens a stream of events."""
+    from holdfast import messages
+
+    filters = {
+        "after_seq": after_seq,
+        "types": list(types or ()),
+        "order_number": order_number,
+        "sku": sku,
+    }
+    request = messages.encode("EventService/WatchEvents", filters)
+    with Typed():
+        return handle.inner.watch(request, locale=handle.locale)
+
+
+def _take(watch: _engine.Watch) -> list[results.Event]:
+    """The events that are ready; a gap in them is an error, never skipped."""
+    from holdfast import messages
     from holdfast.pb import events_pb2
 
-    return events_pb2.WatchEventsResponse.FromString(payload).event
+    with Typed():
+        taken = watch.take(256)
+    responses = [events_pb2.WatchEventsResponse.FromString(payload) for payload in taken]
+    for response in responses:
+        if response.HasField("gap"):
+            raise _gap(response.gap)
+    return [
+        messages.read(response.event, results.Event)
+        for response in responses
+        if response.HasField("event")
+    ]
+
+
+def _gap(gap: "events_pb2.Gap") -> errors.OutOfRange:
+    return errors.OutOfRange(
+        f"Events {gap.from_seq} to {gap.upto_seq} cannot be delivered: {gap.reason}. "
+        f"Read the state, then watch from {gap.upto_seq}.",
+        reason="WATCH_GAP",
+        facts={"from_seq": str(gap.from_seq), "upto_seq": str(gap.upto_seq)},
+        code="OUT_OF_RANGE",
+    )

@@ -1,8 +1,9 @@
 """What can go wrong, typed. Text is for people; decide by class or `.reason`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 _CODE_NAMES: Final = MappingProxyType(
     {
@@ -40,6 +41,13 @@ class HoldfastError(Exception):
         self.reason = reason
         self.facts: Mapping[str, str] = MappingProxyType(dict(facts or {}))
 
+    def __reduce__(self) -> tuple[Callable[[str], "HoldfastError"], tuple[str]]:
+        """Copies and pickles with its parts: worker pools carry errors between processes."""
+        return partial(type(self), **self._parts()), (self.message,)
+
+    def _parts(self) -> dict[str, Any]:
+        return {"reason": self.reason, "facts": dict(self.facts)}
+
 
 class Refused(HoldfastError):
     """The engine refused a call; nothing of it was done.
@@ -53,6 +61,9 @@ class Refused(HoldfastError):
     ) -> None:
         super().__init__(message, reason=reason, facts=facts)
         self.code = code
+
+    def _parts(self) -> dict[str, Any]:
+        return {**super()._parts(), "code": self.code}
 
     def __str__(self) -> str:
         """Reason first, so that logs can be searched by it."""
@@ -91,8 +102,16 @@ class KeyReused(InvalidArgument):
     """The request_id was used for another request."""
 
 
-class VersionConflict(Refused):
+class Aborted(Refused):
+    """Something changed meanwhile; read it again, then decide."""
+
+
+class VersionConflict(Aborted):
     """Somebody else changed the parcel first."""
+
+
+class OutOfRange(Refused):
+    """Events from there on cannot be delivered; read the state, then watch from its position."""
 
 
 class PermissionDenied(Refused):
@@ -158,7 +177,8 @@ _BY_CODE: Final[Mapping[str, type[Refused]]] = MappingProxyType(
         "PERMISSION_DENIED": PermissionDenied,
         "RESOURCE_EXHAUSTED": ResourceExhausted,
         "FAILED_PRECONDITION": FailedPrecondition,
-        "ABORTED": VersionConflict,
+        "ABORTED": Aborted,
+        "OUT_OF_RANGE": OutOfRange,
         "INTERNAL": Internal,
         "UNAVAILABLE": Unavailable,
         "UNAUTHENTICATED": Unauthenticated,

@@ -242,12 +242,14 @@ impl Engine {
     /// The refusal as a reply.
     pub fn watch(&self, call: Call<'_>) -> Result<Watch, Reply> {
         let locale = Locale::from_accept_language(call.locale);
-        let request = self
+        let admitted = self
             .shared
             .admit(&call)
-            .map_err(|refusal| Reply::refused(&refusal, locale))?;
-        match request {
-            (Request::Watch(query), merchant, _) => Ok(Watch::open(
+            .and_then(|(method, merchant, principal)| {
+                Ok((decode::decode(method, call.request, &principal)?, merchant))
+            });
+        match admitted.map_err(|refusal| Reply::refused(&refusal, locale))? {
+            (Request::Watch(query), merchant) => Ok(Watch::open(
                 Arc::clone(&self.shared),
                 merchant,
                 query,
@@ -347,14 +349,18 @@ impl Shared {
                 .fact("when", "before the call was looked at; nothing was done");
             return Step::Ready(Reply::refused(&late, locale));
         }
-        let (request, merchant, method) = match self.admit(call) {
+        let (method, merchant, principal) = match self.admit(call) {
             Ok(admitted) => admitted,
             Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
         };
+        let in_stream = method.kind == Kind::BidiStream;
+        let request = match decode::decode(method, call.request, &principal) {
+            Ok(request) => request,
+            // One wrong item does not end a stream.
+            Err(refusal) => return Step::Ready(self.refuse_item(&refusal, locale, in_stream)),
+        };
         match request {
-            Request::Command(decoded) => {
-                self.one(*decoded, &merchant, locale, method.kind == Kind::BidiStream)
-            }
+            Request::Command(decoded) => self.one(*decoded, &merchant, locale, in_stream),
             Request::Batch(items) => self.batch(items, &merchant, locale),
             Request::Query(query) => self.query(&query, &merchant, locale),
             Request::Watch(_) => Step::Ready(Reply::refused(
@@ -364,8 +370,8 @@ impl Shared {
         }
     }
 
-    /// Phase, identity, authorization, limits, form.
-    fn admit(&self, call: &Call<'_>) -> Result<(Request, String, &'static MethodSpec), Refusal> {
+    /// Method, identity, authorization, phase.
+    fn admit(&self, call: &Call<'_>) -> Result<(&'static MethodSpec, String, Principal), Refusal> {
         let method = methods::find(call.method)
             .ok_or_else(|| Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method))?;
         let (merchant, principal) = self.identify(call.token)?;
@@ -373,11 +379,7 @@ impl Shared {
         if method.mutation {
             self.check_open()?;
         }
-        Ok((
-            decode::decode(method, call.request, &principal)?,
-            merchant,
-            method,
-        ))
+        Ok((method, merchant, principal))
     }
 
     fn check_open(&self) -> Result<(), Refusal> {

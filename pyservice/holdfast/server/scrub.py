@@ -19,9 +19,9 @@ class Scrub(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
+    ) -> "Handler | None":
         """Wraps unary handlers; streams of the engine abort by themselves."""
         handler = await continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
