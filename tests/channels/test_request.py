@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from channel_payloads import douyin, douyin_line, one, taobao, youzan, youzan_line
@@ -26,14 +27,11 @@ def test_the_request_of_a_paid_order() -> None:
                 "channel_sku": "3400000000000011",
                 "outer_code": "MUG-RED",
                 "quantity": 2,
-                "line_id": "6900000000000001001",
-                "is_gift": False,
             }
         ],
         "province": "浙江省",
         "paid": True,
-        "channel_status": "TO_SHIP",
-        "ship_deadline": "2024-11-09T17:20:00Z",
+        "ship_by": datetime(2024, 11, 9, 17, 20, tzinfo=UTC),
     }
     assert len(token) == 32
     assert "openid" not in token

@@ -124,8 +124,8 @@ def test_a_refusal_carries_reason_facts_and_both_languages(
         request = orders_pb2.PlaceOrderRequest(
             request_id=rid(),
             order_number="S1",
-            source_channel=1,
-            urgency=1,
+            source_channel="SOURCE_CHANNEL_DOUYIN",
+            urgency="URGENCY_NORMAL",
             lines=[orders_pb2.OrderLine(sku="short", quantity=3)],
         )
         code, told = refusal(
@@ -227,8 +227,8 @@ def test_the_same_request_gets_the_same_bytes(
     request = orders_pb2.PlaceOrderRequest(
         request_id=rid(),
         order_number="R1",
-        source_channel=1,
-        urgency=1,
+        source_channel="SOURCE_CHANNEL_DOUYIN",
+        urgency="URGENCY_NORMAL",
         lines=[orders_pb2.OrderLine(sku="again", quantity=1)],
     )
     first = orders_pb2.PlaceOrderResponse.FromString(
@@ -294,8 +294,8 @@ def test_a_stream_answers_in_order(client: Client, channel: grpc.Channel, server
             place_order = orders_pb2.PlaceOrderRequest(
                 request_id=rid(),
                 order_number=f"T{index}",
-                source_channel=1,
-                urgency=1,
+                source_channel="SOURCE_CHANNEL_DOUYIN",
+                urgency="URGENCY_NORMAL",
                 lines=[orders_pb2.OrderLine(sku="stream", quantity=index % 3)],
             )
             command = orders_pb2.Command(place_order=place_order)
@@ -400,6 +400,13 @@ def test_sigterm_drains_and_a_restart_knows_every_order(tmp_path: Path) -> None:
     again.process.wait(10)
 
 
+def place_until_killed(client: Client, prefix: str, acknowledged: list[str]) -> None:
+    for index in range(10_000):
+        number = f"{prefix}-{index}"
+        place(client, number, "kill")
+        acknowledged.append(number)
+
+
 def test_kill_9_loses_no_acknowledged_order(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     for round_ in range(3):
@@ -409,10 +416,7 @@ def test_kill_9_loses_no_acknowledged_order(tmp_path: Path) -> None:
             stop = threading.Timer(0.4, server.process.kill)
             stop.start()
             with pytest.raises(holdfast.Unavailable):
-                for index in range(10_000):
-                    number = f"K{round_}-{index}"
-                    place(client, number, "kill")
-                    acknowledged.append(number)
+                place_until_killed(client, f"K{round_}", acknowledged)
             stop.join()
         server.process.wait(10)
     server = start_server(tmp_path / "data")

@@ -9,6 +9,7 @@ import textwrap
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,7 +145,7 @@ def test_quantities_out_of_range_change_nothing(quantity: int) -> None:
     [("source_channel", "SOURCE_CHANNEL_REQUIRED"), ("urgency", "URGENCY_REQUIRED")],
 )
 def test_channel_and_urgency_have_no_default(missing: str, reason: str) -> None:
-    arguments = {"source_channel": "DOUYIN", "urgency": "NORMAL"}
+    arguments: dict[str, Any] = {"source_channel": "DOUYIN", "urgency": "NORMAL"}
     del arguments[missing]
     with holdfast.Engine.memory() as engine:
         stocked(engine)
