@@ -102,6 +102,8 @@ struct Naive {
     departed: bool,
     stock_lost: bool,
     amended: bool,
+    /// As it was asked for: a re-route does not change what the buyer asked.
+    asked: (usize, BTreeMap<usize, i64>),
 }
 
 impl Naive {
@@ -250,7 +252,7 @@ impl Model {
                 return false;
             }
             if naive.held(now) {
-                return !naive.amended && naive.units == units && naive.warehouse == warehouse;
+                return !naive.amended && naive.asked == (warehouse, units);
             }
         }
         if !known || !warehouse_known || !self.covers(&units, warehouse, now) {
@@ -258,6 +260,7 @@ impl Model {
         }
         let fresh = Naive {
             warehouse,
+            asked: (warehouse, units.clone()),
             units,
             state: HoldState::Held,
             created: now,
