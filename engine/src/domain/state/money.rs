@@ -9,8 +9,8 @@ use crate::domain::command::{
 };
 use crate::domain::event::{
     DepositConfirmed, Event, HoldAmended, HoldConfirmed, HoldPlaced, HoldReleased, Movement,
-    PaidWithoutStock, ParcelAdvanced, ParcelSuspended, PaymentFailed, PaymentStarted, PromiseUnits,
-    Promised,
+    PaidWithoutStock, ParcelAdvanced, ParcelResumed, ParcelSuspended, PaymentFailed,
+    PaymentStarted, PromiseUnits, Promised,
 };
 use crate::domain::inventory::PoolId;
 use crate::domain::inventory::sourcing::Demand;
@@ -25,6 +25,8 @@ use crate::domain::words::{Bucket, Flag, HoldState, OrderStatus, PaymentResult};
 /// Reason of a hold that ended because the payment failed; a late payment may
 /// still take the stock again (H6).
 const PAYMENT_FAILED: &str = "PAYMENT_FAILED";
+/// Why a parcel stands still after a payment that found no stock.
+const STOCK_LOST: &str = "STOCK_LOST_AFTER_PAYMENT";
 
 impl Tx<'_> {
     pub(super) fn start_payment(&mut self, start: &StartPayment) -> Result<Done, Refusal> {
@@ -340,8 +342,30 @@ impl Tx<'_> {
             considered: Vec::new(),
         };
         self.emit_with(Event::HoldPlaced(placed), movements);
+        self.lift_stock_lost(id);
         self.enter_review(id);
         PaymentResult::LateReacquired
+    }
+
+    /// The stock is there after all: what stood still for its lack goes on.
+    fn lift_stock_lost(&mut self, id: OrderId) {
+        for index in 0..self.order(id).parcels.len() {
+            let parcel = self.parcel(id, index);
+            let lost = parcel.flags.has(Flag::Suspended)
+                && self.m().names.text(parcel.blocked_by) == STOCK_LOST;
+            if lost {
+                let reason = self.name("STOCK_FOUND");
+                let parcel = u32::try_from(index).expect("few parcels an order");
+                let resumed = ParcelResumed {
+                    order: id,
+                    parcel,
+                    reason,
+                    due_at: 0,
+                    red_at: 0,
+                };
+                self.emit(Event::ParcelResumed(resumed));
+            }
+        }
     }
 
     fn batch_has(&self, promised: &Promised) -> bool {
@@ -369,7 +393,7 @@ impl Tx<'_> {
         if after_cancel {
             return PaymentResult::PaidAfterCancel;
         }
-        let reason = self.name("STOCK_LOST_AFTER_PAYMENT");
+        let reason = self.name(STOCK_LOST);
         let due_at = self.now + self.m().policy().review_minutes * MINUTE;
         for index in 0..self.order(id).parcels.len() {
             let parcel = self.parcel(id, index);
