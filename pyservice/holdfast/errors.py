@@ -7,6 +7,8 @@ from typing import Any, Final
 
 _CODE_NAMES: Final = MappingProxyType(
     {
+        1: "CANCELLED",
+        2: "UNKNOWN",
         3: "INVALID_ARGUMENT",
         4: "DEADLINE_EXCEEDED",
         5: "NOT_FOUND",

@@ -3,66 +3,147 @@
 import difflib
 import os
 import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
+from holdfast.cli.texts import told
 from holdfast.errors import HoldfastError
 
-DEFAULTS: Final[dict[str, str]] = {
-    "data": "data",
-    "host": "127.0.0.1",
-    "port": "7420",
-    "metrics_port": "7421",
-    "durability": "synced",
-    "merchant": "default",
-    "tls_cert": "",
-    "tls_key": "",
-    "tls_client_ca": "",
-    "admin_token_file": "",
-    "key_file": "",
-    "drain_grace_s": "2",
-    "default_deadline_ms": "5000",
+Value: TypeAlias = str | int | float
+
+# Variables of the command line that are no settings.
+_OTHER_VARIABLES: Final = ("HOLDFAST_CONFIG", "HOLDFAST_LANG")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a setting may be: the type of its default, and within which bounds."""
+
+    default: Value
+    low: float = 0
+    high: float = 0
+    choices: tuple[str, ...] = ()
+
+    def expected(self) -> str:
+        """What a value must be, in signs that need no language."""
+        if isinstance(self.default, str):
+            return " | ".join(self.choices) or '"…"'
+        return f"{self.low} … {self.high}"
+
+    def read(self, given: object) -> Value | None:
+        """The value in its type, or nothing if it is none."""
+        if isinstance(given, bool | list | dict):
+            return None
+        kind = type(self.default)
+        try:
+            value = kind(str(given))
+        except ValueError:
+            return None
+        if isinstance(value, str):
+            return value if not self.choices or value in self.choices else None
+        return value if self.low <= value <= self.high else None
+
+
+SETTINGS: Final[Mapping[str, Spec]] = {
+    "data": Spec("data"),
+    "host": Spec("127.0.0.1"),
+    "port": Spec(7420, 0, 65_535),
+    "metrics_port": Spec(7421, -1, 65_535),
+    "durability": Spec("synced", choices=("synced", "logged")),
+    "merchant": Spec("default"),
+    "tls_cert": Spec(""),
+    "tls_key": Spec(""),
+    "tls_client_ca": Spec(""),
+    "admin_token_file": Spec(""),
+    "key_file": Spec(""),
+    "drain_grace_s": Spec(2.0, 0, 600),
+    "default_deadline_ms": Spec(5_000, 1, 600_000),
 }
 
 
 class SettingError(HoldfastError):
-    """A setting is not known or not of its kind."""
+    """A setting is not known, or not what it must be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """A value and where it comes from: flag, environment, file or default."""
 
-    value: str
+    value: Value
     origin: str
 
 
-def load(flags: dict[str, str | None], folder: Path) -> dict[str, Setting]:
+def load(flags: Mapping[str, object], folder: Path) -> dict[str, Setting]:
     """Every setting with its origin.
 
+    Args:
+        flags: What the command line gave; `None` where it gave nothing.
+        folder: Where holdfast.toml is looked for, unless HOLDFAST_CONFIG names a file.
+
     Raises:
-        SettingError: An unknown key, with the nearest known one.
+        SettingError: An unknown key, with the nearest known one; or a value that
+            is not what the setting must be, with its origin.
     """
-    settings = {key: Setting(value, "default") for key, value in DEFAULTS.items()}
-    path = Path(os.environ.get("HOLDFAST_CONFIG", folder / "holdfast.toml"))
-    if path.is_file():
-        for key, value in tomllib.loads(path.read_text(encoding="utf-8")).items():
-            _known(key, str(path))
-            settings[key] = Setting(str(value), f"file {path}")
-    for name, value in os.environ.items():
-        key = name.removeprefix("HOLDFAST_").lower()
-        if name.startswith("HOLDFAST_") and key in DEFAULTS:
-            settings[key] = Setting(value, f"environment {name}")
-    for key, flag in flags.items():
-        if flag is not None:
-            settings[key] = Setting(flag, f"flag --{key.replace('_', '-')}")
-    return settings
+    found = {key: Setting(spec.default, "default") for key, spec in SETTINGS.items()}
+    layers = (_file(folder), _environment(), _flags(flags))
+    for key, value, origin in (entry for layer in layers for entry in layer):
+        read = SETTINGS[key].read(value)
+        if read is None:
+            raise told(
+                SettingError,
+                "SETTING_VALUE",
+                setting=key,
+                value=value,
+                origin=origin,
+                expected=SETTINGS[key].expected(),
+            )
+        found[key] = Setting(read, origin)
+    return found
 
 
-def _known(key: str, where: str) -> None:
-    if key in DEFAULTS:
+_Layer: TypeAlias = Iterable[tuple[str, object, str]]
+
+
+def _file(folder: Path) -> _Layer:
+    named = os.environ.get("HOLDFAST_CONFIG")
+    path = Path(named) if named else folder / "holdfast.toml"
+    if not named and not path.is_file():
         return
-    close = difflib.get_close_matches(key, DEFAULTS, n=1)
-    hint = f" Did you mean {close[0]}?" if close else f" Known are {', '.join(DEFAULTS)}."
-    raise SettingError(f"{where} has the unknown setting {key}.{hint}", reason="SETTING_UNKNOWN")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise told(SettingError, "SETTINGS_FILE", path=path, detail=error) from None
+    for key, value in content.items():
+        _known(key, SETTINGS, str(path))
+        yield key, value, f"file {path}"
+
+
+def _environment() -> _Layer:
+    known = {f"HOLDFAST_{key.upper()}": key for key in SETTINGS}
+    for name, value in sorted(os.environ.items()):
+        if name.startswith("HOLDFAST_") and name not in _OTHER_VARIABLES:
+            _known(name, known, "environment")
+            yield known[name], value, f"environment {name}"
+
+
+def _flags(flags: Mapping[str, object]) -> _Layer:
+    for key, value in flags.items():
+        if value is not None:
+            yield key, value, f"flag --{key.replace('_', '-')}"
+
+
+def _known(key: str, known: Iterable[str], where: str) -> None:
+    names = list(known)
+    if key in names:
+        return
+    # Compared without the prefix that all variables share, or all would be near.
+    bare = {name.removeprefix("HOLDFAST_"): name for name in names}
+    close = [
+        bare[name] for name in difflib.get_close_matches(key.removeprefix("HOLDFAST_"), bare, n=1)
+    ]
+    if close:
+        raise told(SettingError, "SETTING_UNKNOWN", setting=key, origin=where, nearest=close[0])
+    known_names = ", ".join(names)
+    raise told(SettingError, "SETTING_STRANGE", setting=key, origin=where, known=known_names)

@@ -5,12 +5,17 @@ import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+from holdfast.cli.texts import in_language
+from holdfast.errors import HoldfastError
+
+_CHINA: Final = timezone(timedelta(hours=8))
 
 
 def plain(value: Any) -> Any:
-    """A result as plain JSON values; times as RFC 3339."""
+    """A result as plain JSON values; times as RFC 3339, bytes as hex."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {field.name.rstrip("_"): plain(getattr(value, field.name)) for field in fields}
@@ -40,14 +45,30 @@ def warn(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
+def tell(error: HoldfastError, lang: str, *, as_json: bool, request_id: str = "") -> None:
+    """What went wrong: an object on standard output, or a line on standard error."""
+    message = in_language(error, lang)
+    if not as_json:
+        warn(f"holdfast: {error.reason}: {message}")
+        return
+    facts = {"error": error.reason, "message": message, "facts": error.facts}
+    put_json({**facts, "request_id": request_id} if request_id else facts)
+
+
 def width(content: str) -> int:
-    """Columns that a text takes in a terminal; Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in content)
+    """Columns that a text takes in a terminal: Chinese characters two, accents none."""
+    return sum(_columns(char) for char in content)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table with aligned columns."""
-    shown = [[str(cell) for cell in row] for row in rows]
+    shown = [[_one_line(str(cell)) for cell in row] for row in rows]
     widths = [
         max([width(title), *(width(row[column]) for row in shown)])
         for column, title in enumerate(head)
@@ -57,10 +78,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         put("  ".join(cells).rstrip())
 
 
-def local(at: datetime | None) -> str:
-    """A time as people in China read it."""
-    from datetime import timedelta, timezone
+def _one_line(cell: str) -> str:
+    """A cell without control characters, which could redraw the reader's terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in cell)
 
-    if at is None:
-        return "-"
-    return at.astimezone(timezone(timedelta(hours=8))).strftime("%m-%d %H:%M:%S")
+
+def local(at: datetime | None) -> str:
+    """A time as people in China read it, zone shown."""
+    return "-" if at is None else at.astimezone(_CHINA).strftime("%m-%d %H:%M:%S +08")

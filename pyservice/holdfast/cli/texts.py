@@ -1,7 +1,17 @@
-"""Every text of the command line in Chinese and English."""
+"""Every text of the command line, in Chinese and English.
+
+Words for programs (JSON keys, reasons, node and bucket names) are not texts and
+stand nowhere here. What an engine says comes in the caller's language already.
+"""
 
 import os
-from typing import Final
+from typing import Final, Protocol, TypeVar
+
+from holdfast.errors import HoldfastError
+
+LANGUAGES: Final = ("zh", "en")
+
+E_co = TypeVar("E_co", bound=HoldfastError, covariant=True)
 
 # key: (Chinese, English)
 TEXTS: Final[dict[str, tuple[str, str]]] = {
@@ -14,6 +24,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Exit codes: 0 ok; 1 refused or something found; 2 usage; 3 cannot open or reach; "
         "4 outcome unknown",
     ),
+    "usage": ("用法：", "usage: "),
+    "arguments": ("参数", "arguments"),
+    "options": ("选项", "options"),
+    "usage_error": ("用法错误：{detail}", "usage error: {detail}"),
+    # Commands
     "serve": ("启动 gRPC 服务", "serve the engine over gRPC"),
     "up": ("跑完一天的订单，然后保持服务运行", "run a day of orders, then keep serving"),
     "order": ("订单", "orders"),
@@ -31,37 +46,159 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "channels.map": ("把平台报文映射为 27 个字段", "map a platform's reply to the 27 fields"),
     "journal": ("日志", "the journal"),
     "journal.verify": ("校验每一帧，不做修改", "check every frame, change nothing"),
-    "journal.dump": ("逐条输出记录", "print records, one a line"),
+    "journal.dump": ("逐条输出记录（JSON）", "print records as JSON, one a line"),
     "state": ("状态", "the state"),
     "state.hash": ("状态的规范哈希", "the canonical hash of the state"),
     "audit": ("重新核对所有恒等式", "recompute every identity"),
     "token": ("凭证", "credentials"),
     "token.issue": ("签发凭证，密钥只显示一次", "issue a credential; its secret is shown once"),
     "config": ("设置", "settings"),
-    "config.show": ("显示每个设置及其来源", "every setting and where it comes from"),
+    "config.show": ("显示设置", "show the settings"),
     "doctor": ("检查这台机器", "look at this machine"),
-    "json": ("输出 JSON", "print JSON"),
-    "data": ("数据目录", "data folder"),
-    "server": ("服务地址 HOST:PORT", "address of a server, HOST:PORT"),
-    "token_file": ("凭证文件", "file with the credential's secret"),
-    "lang": ("语言 zh 或 en", "language, zh or en"),
-    "merchant": ("商家", "merchant"),
-    "ready": ("就绪", "ready"),
-    "no_findings": ("所有恒等式成立", "every identity holds"),
-    "findings": ("发现 {count} 处不符", "{count} findings"),
-    "found_nothing": ("没有", "none"),
+    # Flags
+    "opt.help": ("显示本帮助", "show this help"),
+    "opt.version": ("显示版本", "show the version"),
+    "opt.json": ("输出 JSON", "print JSON"),
+    "opt.lang": ("语言，默认取自 LANG", "language; that of LANG if not given"),
+    "opt.data": (
+        "数据目录；若其服务在运行，则通过服务访问",
+        "data folder; reached through its server if one runs",
+    ),
+    "opt.merchant": ("商家，仅在直接打开目录时使用", "merchant, where the folder itself is opened"),
+    "opt.server": ("服务地址，代替目录自己的服务", "a server, instead of the folder's own"),
+    "opt.token_file": (
+        "凭证密钥文件，默认为运营凭证",
+        "file with the credential's secret; the operator's if not given",
+    ),
+    "opt.tls_ca": ("服务端 TLS 证书的根证书（PEM）", "PEM roots of the server's TLS certificate"),
+    "opt.request_id": (
+        "重试时用上一次的请求号",
+        "the request id of an earlier attempt, to repeat it",
+    ),
+    "opt.number": ("订单号", "order number"),
+    "opt.source_channel": (
+        "来源渠道：DOUYIN、YOUZAN、TAOBAO、WECHAT、PHONE、OTHER",
+        "where it came from: DOUYIN, YOUZAN, TAOBAO, WECHAT, PHONE, OTHER",
+    ),
+    "opt.urgency": (
+        "紧急等级：NORMAL、URGENT、CRITICAL",
+        "how urgent: NORMAL, URGENT, CRITICAL",
+    ),
+    "opt.line": ("一行商品，可重复", "a line; may be repeated"),
+    "opt.paid": ("已付款，直接占用库存", "it is paid: stock is allocated at once"),
+    "opt.csv": (
+        "CSV 文件，列：order_number, source_channel, urgency, sku, warehouse, quantity",
+        "CSV file with order_number, source_channel, urgency, sku, warehouse, quantity",
+    ),
+    "opt.encoding": (
+        "文件编码，Excel 导出常为 gb18030",
+        "encoding of the file; UTF-8 if not given",
+    ),
+    "opt.rejects": ("把被拒绝的行写入此文件", "write the rows of rejected orders to this file"),
+    "opt.sku": ("SKU 编码", "the SKU"),
+    "opt.limit": ("最多列出几条", "list at most so many"),
+    "opt.quantity": ("件数", "units"),
+    "opt.warehouse": ("仓库", "warehouse"),
+    "opt.format": ("输出格式", "what to make"),
+    "opt.output": ("写入文件", "write to this file"),
+    "opt.channel": ("平台", "the platform"),
+    "opt.shop": ("店铺编号，报文中没有时填写", "shop id, where the payload has none"),
+    "opt.payload": ("报文文件，- 为标准输入", "file with the reply; - is standard input"),
+    "opt.from_seq": ("从此序号开始", "start at this position"),
+    "opt.origin": ("同时显示每个值的来源", "show also where each value comes from"),
+    "opt.orders": ("订单数", "how many orders"),
+    "opt.seed": ("随机种子，相同种子得到相同的一天", "the same seed makes the same day"),
+    "opt.exit": ("出结果后停止", "stop after the verdict"),
+    "opt.actor": ("人员或系统的名称", "name of the person or system"),
+    "opt.role": (
+        "角色，如 PICKER、INTEGRATION、ADMIN",
+        "its role, such as PICKER, INTEGRATION, ADMIN",
+    ),
+    "opt.device": ("绑定的设备", "the device it is bound to"),
+    # Settings
+    "set.data": ("数据目录", "data folder"),
+    "set.host": ("监听地址，非本机须配 TLS", "address to listen on; beyond loopback needs TLS"),
+    "set.port": ("gRPC 端口，0 为任意空闲端口", "gRPC port; 0 takes a free one"),
+    "set.metrics_port": (
+        "指标端口，0 为任意空闲端口，-1 为关闭",
+        "port of /metrics; 0 takes a free one, -1 none",
+    ),
+    "set.durability": (
+        "synced：落盘后应答；logged：写入后应答",
+        "synced: on disk before the reply; logged: written before it",
+    ),
+    "set.merchant": ("运营凭证所属商家", "merchant of the operator's credential"),
+    "set.tls_cert": ("TLS 证书（PEM）", "PEM certificate"),
+    "set.tls_key": ("TLS 私钥（PEM）", "PEM private key"),
+    "set.tls_client_ca": (
+        "客户端证书的根证书，填写后强制双向 TLS",
+        "PEM roots; clients must then show a certificate",
+    ),
+    "set.admin_token_file": ("运营凭证密钥文件", "file with the operator's secret"),
+    "set.key_file": ("封存资料的密钥环", "key ring of the sealed documents"),
+    "set.drain_grace_s": (
+        "停机时先摘流量再关闭的秒数",
+        "seconds that the port stays open after NOT_SERVING",
+    ),
+    "set.default_deadline_ms": ("未写时限的调用的时限", "deadline of calls that state none"),
+    # Columns
+    "col.setting": ("设置", "setting"),
+    "col.value": ("值", "value"),
+    "col.origin": ("来源", "origin"),
+    "col.check": ("检查项", "check"),
+    "col.state": ("状态", "state"),
+    "col.detail": ("情况", "detail"),
+    "col.parcel": ("包裹", "parcel"),
+    "col.order": ("订单", "order"),
+    "col.node": ("节点", "node"),
+    "col.since": ("自", "since"),
+    "col.goods": ("货品", "goods"),
+    "col.at": ("时间", "at"),
+    "col.actor": ("人员", "actor"),
+    "col.role": ("角色", "role"),
+    "col.device": ("设备", "device"),
+    "col.reason": ("原因", "reason"),
+    "col.hold": ("锁库", "hold"),
+    "col.until": ("到期", "until"),
+    "col.warehouse": ("仓库", "warehouse"),
+    "col.available": ("可用", "available"),
+    "col.held": ("锁定", "held"),
+    "col.allocated": ("已占用", "allocated"),
+    "col.transfer_out": ("调出", "transfer_out"),
+    "col.putback": ("待放回", "putback"),
+    "col.safety": ("安全库存", "safety"),
+    "col.frozen": ("冻结", "frozen"),
+    "col.qc": ("质检", "qc"),
+    "col.damaged": ("残损", "damaged"),
+    "col.on_hand": ("在库", "on_hand"),
+    "col.backordered": ("缺货待补", "backordered"),
+    # What a command did
+    "ready": (
+        "Holdfast {version} 就绪 · 持久化：{persistence}（{durability}）· gRPC {address} · "
+        "指标 {metrics_address} · 凭证 {token_file}",
+        "Holdfast {version} ready · Persistence: {persistence} ({durability}) · gRPC {address} · "
+        "metrics {metrics_address} · token {token_file}",
+    ),
+    "stop_hint": ("停止：Ctrl-C；数据保留在 {data}", "stop: Ctrl-C; data stays in {data}"),
+    "held": ("{number}  {node}  锁定至 {until}", "{number}  {node}  held until {until}"),
+    "received": (
+        "{sku}  {warehouse}  可用 {available}",
+        "{sku}  {warehouse}  available {available}",
+    ),
+    "row": ("第 {row} 行：{told}", "row {row}: {told}"),
     "imported": (
         "导入 {accepted} 单，拒绝 {rejected} 单",
         "{accepted} orders imported, {rejected} rejected",
     ),
-    "unreachable": ("连不上或打不开：{detail}", "cannot open or reach it: {detail}"),
-    "unknown_outcome": (
-        "结果未知：{detail}。请用相同的 request_id 重试。",
-        "the outcome is unknown: {detail}. Repeat with the same request_id.",
+    "import_unknown": (
+        "{count} 单结果未知：{detail} 请再次导入同一文件，不会重复下单。",
+        "the outcome of {count} orders is unknown: {detail} Import the same file again; no order "
+        "is placed twice.",
     ),
-    "use_server": (
-        "该目录正被另一个引擎使用；请用 --server 连接它。",
-        "another engine has this folder; talk to it with --server.",
+    "more": ("还有更多，用 --limit 加大（现为 {limit}）", "there are more than --limit {limit}"),
+    "verified": (
+        "记录 {records}  末序号 {last_seq}  段 {segments}  字节 {bytes}",
+        "records {records}  last seq {last_seq}  segments {segments}  bytes {bytes}",
     ),
     "healthy": ("没有损坏", "no damage"),
     "torn": (
@@ -69,12 +206,148 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{bytes} bytes of an unfinished write at the end; they are cut when an engine opens "
         "the folder, and nobody was promised them",
     ),
-    "stop_hint": ("停止：Ctrl-C；数据保留在 {data}", "stop: Ctrl-C; data stays in {data}"),
+    "no_findings": (
+        "所有恒等式成立（库存池 {pools}，订单 {orders}，不符 {count}）",
+        "every identity holds ({pools} pools, {orders} orders, {count} findings)",
+    ),
+    "findings": (
+        "发现 {count} 处不符（库存池 {pools}，订单 {orders}）",
+        "{count} findings ({pools} pools, {orders} orders)",
+    ),
+    # What went wrong, by reason; what the engine refuses has its own texts
+    "CANNOT_OPEN": ("打不开：{detail}", "Cannot open it: {detail}"),
+    "DATA_MISSING": (
+        "{data} 中没有数据。请先运行 `holdfast serve` 或 `holdfast up`，或用 --data 指定目录。",
+        "There is nothing in {data}. Start with `holdfast serve` or `holdfast up`, or name the "
+        "data folder with --data.",
+    ),
+    "TOKEN_MISSING": (
+        "读不到凭证文件 {path}（{detail}）。请用 --token-file 指定。",
+        "There is no token in {path} ({detail}). Name its file with --token-file.",
+    ),
+    "SERVER_UNREACHABLE": (
+        "{address} 没有应答：{detail}。请检查地址以及 `holdfast serve` 是否在运行；"
+        "服务启用 TLS 时需要 --tls-ca。",
+        "{address} does not answer: {detail}. Check the address and that `holdfast serve` runs "
+        "there; a server with TLS needs --tls-ca.",
+    ),
+    "JOURNAL_LOCKED": (
+        "{path} 正被进程 {pid} 使用；如果它是服务，请用 --server HOST:PORT 连接它。",
+        "Process {pid} has {path}; if it is a server, talk to it with --server HOST:PORT.",
+    ),
+    "JOURNAL_CORRUPT": (
+        "{path} 在偏移 {offset} 处损坏，到序号 {good_seq} 为止完好。"
+        "请停止写入，复制整个目录，再从备份恢复。",
+        "{path} is damaged at offset {offset}; everything up to position {good_seq} is whole. "
+        "Stop writing, copy the folder, and restore from a backup.",
+    ),
+    "JOURNAL_NEWER": (
+        "日志格式 {found} 比本版本认识的 {known} 新。请使用写入它的版本。",
+        "The journal has format {found}; this version knows up to {known}. Use the version that "
+        "wrote it.",
+    ),
+    "SETTING_VALUE": (
+        "设置 {setting} 的值为 {value}（{origin}），应为 {expected}。",
+        "{setting} is {value} ({origin}); expected {expected}.",
+    ),
+    "SETTING_UNKNOWN": (
+        "{origin} 中有未知的设置 {setting}。是否想写 {nearest}？",
+        "{origin} has the unknown setting {setting}. Did you mean {nearest}?",
+    ),
+    "SETTING_STRANGE": (
+        "{origin} 中有未知的设置 {setting}。可用：{known}。",
+        "{origin} has the unknown setting {setting}. Known are {known}.",
+    ),
+    "SETTINGS_FILE": ("{path} 无法读取：{detail}", "{path} cannot be read: {detail}"),
+    "FILE_ENCODING": (
+        "{path} 在第 {byte} 字节处不是 {encoding}。请另存为 UTF-8，或用 --encoding 指定编码"
+        "（Excel 导出常为 gb18030）。没有导入任何订单。",
+        "{path} is not {encoding} at byte {byte}. Save it as UTF-8, or name its encoding with "
+        "--encoding (Excel in China: gb18030). Nothing was imported.",
+    ),
+    "ENCODING_UNKNOWN": ("没有编码 {encoding}。", "There is no encoding {encoding}."),
+    "FILE_COLUMNS": (
+        "文件缺少列 {missing}；需要 {columns}。没有导入任何订单。",
+        "The file has no column {missing}; it needs {columns}. Nothing was imported.",
+    ),
+    "FILE_NO_CSV": (
+        "文件第 {line} 行不是 CSV：{detail}。没有导入任何订单。",
+        "The file is no CSV in line {line}: {detail}. Nothing was imported.",
+    ),
+    "row.empty": ("{column} 为空。", "{column} is empty."),
+    "row.quantity": ("quantity 为 {value}，应为整数。", "quantity is {value}; expected a number."),
+    "row.word": (
+        "{column} 为 {value}，应为 {known} 之一。",
+        "{column} is {value}; expected one of {known}.",
+    ),
+    "row.differs": (
+        "{column} 为 {value}，而本订单第 {first_row} 行为 {first}。",
+        "{column} is {value}, but {first} in row {first_row} of this order.",
+    ),
+    "unknown_outcome": (
+        "结果未知。请重新执行同一命令以确认，不会重复生效。{again}",
+        "The outcome is unknown. Run the same command again to learn it; it takes effect once. "
+        "{again}",
+    ),
+    # The doctor
+    "doctor.served": ("{path}：进程 {pid} 的服务正在使用", "{path}: served by process {pid}"),
+    "doctor.folder": ("{path}：可写", "{path}: writable"),
+    "doctor.folder_new": ("{path}：尚未创建", "{path}: not made yet"),
+    "doctor.disk": ("剩余 {mib} MiB", "{mib} MiB free"),
+    "doctor.fsync": (
+        "{count} 次中位数 {micros} µs；单独一单要等一次",
+        "median of {count}: {micros} µs; a lone order waits for one",
+    ),
+    "doctor.clock_behind": (
+        "{now}，比日志最后写入早 {seconds} 秒",
+        "{now}, {seconds} s behind the journal's last write",
+    ),
+    "doctor.port_any": ("{port}：无需固定端口", "{port}: no fixed port"),
+    "doctor.port_own": ("{port}：本目录的服务正在使用", "{port}: this folder's server has it"),
+    "doctor.port_free": ("{port}：空闲", "{port}: free"),
+    "doctor.files": ("上限 {limit}；每个连接占一个", "limit {limit}; each connection takes one"),
+    "doctor.fix_data": (
+        "不可写：换一个目录（--data），或修改权限",
+        "it cannot be written: choose another with --data, or change its permissions",
+    ),
+    "doctor.fix_disk": (
+        "清理磁盘，或把数据目录移到更大的磁盘；写满后引擎会停止",
+        "free some, or move the folder to a larger disk; the engine stops when it is full",
+    ),
+    "doctor.fix_fsync": (
+        "磁盘同步慢：换本地 SSD；批量下单共享一次同步",
+        "the disk is slow to sync: use a local SSD, and place orders in batches, which share one",
+    ),
+    "doctor.fix_clock": (
+        "先校准时钟（如 NTP）再启动；时钟倒退期间所有到期时间暂停",
+        "set the clock (NTP) before starting; deadlines stand still while it is behind",
+    ),
+    "doctor.fix_port": (
+        "端口被占用：换一个（--port、--metrics-port），或用 0 取空闲端口",
+        "it is taken: choose another (--port, --metrics-port), or 0 for a free one",
+    ),
+    "doctor.fix_files": (
+        "提高上限：ulimit -n 65536，或 systemd 的 LimitNOFILE",
+        "raise it: ulimit -n 65536, or LimitNOFILE of systemd",
+    ),
 }
+
+# Phrases in which argparse says what is wrong, and their Chinese.
+_ARGPARSE: Final = (
+    ("the following arguments are required", "缺少参数"),
+    ("unrecognized arguments", "无法识别的参数"),
+    ("invalid choice", "无效的值"),
+    ("(choose from ", "（可选："),
+    ("expected one argument", "缺少值"),
+    ("invalid int value", "不是整数"),
+    ("argument ", "参数 "),
+    (" is not ", " 不是 "),
+    (" or ", " 或 "),
+)
 
 
 def language(given: str | None = None) -> str:
-    """The language to speak: the given one, else that of LANG."""
+    """The language to speak: the given one, else that of HOLDFAST_LANG or LANG."""
     wanted = given or os.environ.get("HOLDFAST_LANG") or os.environ.get("LANG", "")
     return "zh" if wanted.lower().startswith("zh") else "en"
 
@@ -83,3 +356,30 @@ def text(key: str, lang: str, **facts: object) -> str:
     """A text with its facts filled in."""
     chinese, english = TEXTS[key]
     return (chinese if lang == "zh" else english).format(**facts)
+
+
+class _Kind(Protocol[E_co]):
+    def __call__(self, message: str, *, reason: str, facts: dict[str, str]) -> E_co: ...
+
+
+def told(kind: _Kind[E_co], reason: str, **facts: object) -> E_co:
+    """An error whose text stands in the catalogue under its reason."""
+    shown = {key: str(value) for key, value in facts.items()}
+    return kind(text(reason, "en", **shown), reason=reason, facts=shown)
+
+
+def in_language(error: HoldfastError, lang: str) -> str:
+    """An error's text: that of the catalogue where it has one and the facts it needs."""
+    if error.reason not in TEXTS:
+        return error.message
+    try:
+        return text(error.reason, lang, **error.facts)
+    except KeyError:
+        return error.message
+
+
+def in_chinese(message: str) -> str:
+    """A message of argparse with the phrases that it is made of in Chinese."""
+    for english, chinese in _ARGPARSE:
+        message = message.replace(english, chinese)
+    return message

@@ -1,0 +1,97 @@
+"""Commands that look whether all is well: journal, state, audit, machine."""
+
+import argparse
+import json
+from pathlib import Path
+
+import holdfast
+from holdfast import _engine
+from holdfast.cli.doctor import Doctor
+from holdfast.cli.exits import OK, REFUSED
+from holdfast.cli.reach import running_server
+from holdfast.cli.serving import engine_of, settings_of
+from holdfast.cli.show import put, put_json, table, tell
+from holdfast.cli.texts import text, told
+from holdfast.engine import Typed
+
+_DUMP_LINES = 1_000
+
+
+def journal_verify(options: argparse.Namespace) -> int:
+    """Checks every frame; damage before the end is a finding."""
+    try:
+        with Typed():
+            report = json.loads(_engine.verify_journal(_journal_of(options)))
+    except holdfast.JournalCorruptError as error:
+        tell(error, options.lang, as_json=options.json)
+        return REFUSED
+    if options.json:
+        put_json(report)
+        return OK
+    put(text("verified", options.lang, **report))
+    torn = report["torn_bytes"]
+    put(text("torn", options.lang, bytes=torn) if torn else text("healthy", options.lang))
+    return OK
+
+
+def journal_dump(options: argparse.Namespace) -> int:
+    """Prints records, one JSON object a line."""
+    data, at = _journal_of(options), options.from_seq
+    while True:
+        with Typed():
+            lines = _engine.dump_journal(data, at, _DUMP_LINES)
+        if not lines:
+            return OK
+        for line in lines:
+            put(line)
+        at = json.loads(lines[-1])["seq"] + 1
+
+
+def _journal_of(options: argparse.Namespace) -> Path:
+    """The data folder of a journal that is there."""
+    data = Path(str(settings_of(options)["data"].value))
+    if not (data / "journal").is_dir():
+        raise told(holdfast.OpenError, "DATA_MISSING", data=data)
+    return data
+
+
+def state_hash(options: argparse.Namespace) -> int:
+    """Shows the hash of the state and the position it is of."""
+    with engine_of(options) as (engine, _):
+        found = engine.get_state_hash()
+    if options.json:
+        put_json(found)
+    else:
+        put(f"{found.state_hash}  {found.state_seq}")
+    return OK
+
+
+def audit(options: argparse.Namespace) -> int:
+    """Recomputes every identity."""
+    with engine_of(options) as (engine, _):
+        found = engine.audit()
+    if options.json:
+        put_json(found)
+    else:
+        for finding in found.findings:
+            put(f"{finding.identity}  {finding.subject}  {finding.detail}")
+        key = "findings" if found.findings else "no_findings"
+        checked = {"pools": found.pools_checked, "orders": found.orders_checked}
+        put(text(key, options.lang, count=len(found.findings), **checked))
+    return REFUSED if found.findings else OK
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Looks at this machine; a failed check is a finding."""
+    settings = settings_of(options)
+    server = running_server(Path(str(settings["data"].value)))
+    findings = Doctor(settings, server, options.lang).examine()
+    if options.json:
+        put_json(findings)
+    else:
+        columns = [text(f"col.{column}", options.lang) for column in ("check", "state", "detail")]
+        table(columns, [(finding.check, finding.state, finding.detail) for finding in findings])
+        for finding in findings:
+            if finding.remedy:
+                put(f"{finding.check}: {finding.remedy}")
+    return REFUSED if any(finding.state == "fail" for finding in findings) else OK
