@@ -1,0 +1,136 @@
+"""The command line, as a person and as a script use it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.cli import main
+from holdfast.cli.parser import build_parser
+from holdfast.cli.texts import TEXTS
+from tests.conftest import Server, start_server
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(list(arguments))
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+@pytest.fixture
+def live(data: Path) -> Iterator[Server]:
+    server = start_server(data)
+    yield server
+    server.process.kill()
+    server.process.wait(10)
+
+
+def test_every_text_stands_in_both_languages() -> None:
+    for key, (chinese, english) in TEXTS.items():
+        assert chinese, key
+        assert english, key
+        assert any(ord(char) > 0x2E7F for char in chinese), key
+    for lang in ("zh", "en"):
+        assert build_parser(lang).format_help()
+
+
+def test_an_order_is_placed_shown_and_audited_through_the_folders_server(
+    capsys: pytest.CaptureFixture[str], live: Server, data: Path
+) -> None:
+    at = ("--data", str(data))
+    assert run(capsys, "stock", "receive", "cup", "5", "--warehouse", "hz", *at)[0] == 0
+    place = ("order", "place", "--number", "douyin:1:99", "--channel", "douyin")
+    code, out, _ = run(capsys, *place, "--urgency", "normal", "--line", "cup=2@hz", "--json", *at)
+    assert (code, json.loads(out)["order"]["hold_state"]) == (0, "HELD")
+    code, out, _ = run(capsys, "order", "show", "99", "--json", *at)
+    assert json.loads(out)["status"]["order_number"] == "douyin:1:99"
+    code, out, _ = run(capsys, "order", "show", "99", "--lang", "zh", *at)
+    assert (code, "待支付" in out) == (0, True)
+    code, out, _ = run(capsys, "hold", "list", "--json", *at)
+    assert [hold["order_number"] for hold in json.loads(out)["holds"]] == ["douyin:1:99"]
+    code, out, _ = run(capsys, "stock", "show", "cup", "--json", *at)
+    assert json.loads(out)["stock"][0]["held"] == 2
+    assert run(capsys, "audit", *at)[0] == 0
+    assert len(json.loads(run(capsys, "state", "hash", "--json", *at)[1])["state_hash"]) == 64
+    code, out, err = run(capsys, *place, "--urgency", "normal", "--line", "cup=9", *at)
+    assert (code, out) == (1, "")
+    assert "ALREADY_HELD" in err
+
+
+def test_journals_are_verified_and_dumped_beside_a_running_server(
+    capsys: pytest.CaptureFixture[str], live: Server, data: Path
+) -> None:
+    at = ("--data", str(data))
+    run(capsys, "stock", "receive", "cup", "10", "--warehouse", "hz", *at)
+    code, out, _ = run(capsys, "journal", "verify", "--json", *at)
+    assert (code, json.loads(out)["torn_bytes"]) == (0, 0)
+    code, out, _ = run(capsys, "journal", "dump", "--json", *at)
+    kinds = [event["type"] for line in out.splitlines() for event in json.loads(line)["events"]]
+    assert code == 0
+    assert {"EngineStarted", "TokenIssued", "StockReceived"} <= set(kinds)
+
+
+def test_a_credential_is_issued_and_works(
+    capsys: pytest.CaptureFixture[str], live: Server, data: Path, tmp_path: Path
+) -> None:
+    issue = ("token", "issue", "--actor", "anna", "--role", "OBSERVER", "--data", str(data))
+    _, out, _ = run(capsys, *issue)
+    secret = tmp_path / "secret"
+    secret.write_text(out)
+    at = ("--server", live.address, "--token-file", str(secret))
+    assert run(capsys, "hold", "list", *at)[0] == 0
+    assert run(capsys, "stock", "receive", "cup", "1", "--warehouse", "hz", *at)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "sign"), [("svg", "<svg"), ("mermaid", "stateDiagram"), ("markdown", "|")]
+)
+def test_the_poster_comes_in_three_forms(
+    capsys: pytest.CaptureFixture[str], form: str, sign: str
+) -> None:
+    code, out, _ = run(capsys, "states", "poster", "--lang", "zh", "--format", form)
+    assert code == 0
+    assert sign in out
+    assert "待支付" in out
+
+
+def test_a_platforms_reply_is_mapped_from_standard_input() -> None:
+    from datetime import date
+
+    from holdfast.demo.payloads import make_day
+
+    for delivery in make_day(3, 12, date(2026, 11, 11)):
+        command = [sys.executable, "-m", "holdfast", "channels", "map", "--channel"]
+        command += [str(delivery.channel.value), "-", "--json"]
+        done = subprocess.run(command, input=delivery.payload, capture_output=True, check=True)
+        orders: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [order["order_id"] for order in orders] == [delivery.order_id]
+        assert orders[0]["source_channel"] == delivery.channel.value
+        break
+
+
+def test_the_doctor_looks_at_this_machine(capsys: pytest.CaptureFixture[str], data: Path) -> None:
+    code, out, _ = run(capsys, "doctor", "--json", "--data", str(data))
+    checks = {finding["check"] for finding in json.loads(out)}
+    assert code == 0
+    assert {"python", "engine", "data", "disk", "fsync", "clock"} <= checks
+
+
+@pytest.mark.timeout(300)
+def test_up_runs_a_day_and_every_check_of_its_verdict_holds(data: Path) -> None:
+    command = [sys.executable, "-m", "holdfast", "up", "--data", str(data)]
+    command += ["--orders", "150", "--exit", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    verdict = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(row["ok"] is not False for row in verdict.values())
+    assert verdict["replayed state hash"]["ok"]
