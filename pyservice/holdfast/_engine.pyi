@@ -97,6 +97,15 @@ class Engine:
 def refused(code: int, payload: bytes) -> Refused:
     """The exception of an encoded google.rpc.Status."""
 
+def refusal_status(reason: str, facts: dict[str, str], locale: str) -> tuple[int, bytes]:
+    """A refusal that a front states itself: gRPC code and google.rpc.Status.
+
+    Raises ValueError for a reason that docs/refusals.md does not have.
+    """
+
+def named_status(payload: bytes) -> tuple[str, str, bytes]:
+    """Reason, "REASON: English text", and the google.rpc.Status that says the same."""
+
 def methods() -> list[tuple[str, str, bool]]:
     """Path, kind (unary, server_stream, bidi_stream) and whether it changes something."""
 

@@ -11,7 +11,7 @@ use pyo3::types::PyBytes;
 
 use crate::clock::ManualClock;
 use crate::completions::Completions;
-use crate::error::{forked, not_opened, refused, unusable};
+use crate::error::{check_owner, not_opened, refused, unusable};
 use crate::watch::Watch;
 
 /// One open engine. Calls may come from any thread.
@@ -139,12 +139,18 @@ impl Engine {
     }
 
     /// Answers that are ready: (ticket, code, payload).
-    fn take_completions<'py>(&self, py: Python<'py>) -> Vec<(u64, u32, Bound<'py, PyBytes>)> {
+    fn take_completions<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Vec<(u64, u32, Bound<'py, PyBytes>)>> {
+        // The descriptor is shared with the parent: reading it here would take
+        // the parent's wake-up away.
+        self.check_owner()?;
         let ready = self.completions.take();
-        ready
+        Ok(ready
             .into_iter()
             .map(|(ticket, reply)| (ticket, reply.code, PyBytes::new(py, &reply.payload)))
-            .collect()
+            .collect())
     }
 
     /// Opens a stream of events.
@@ -170,7 +176,9 @@ impl Engine {
             .as_ref()
             .map(|inner| inner.watch(call))
             .ok_or_else(|| closed(py))?;
-        watch.map(Watch::new).map_err(|reply| refused(py, &reply))
+        watch
+            .map(|inner| Watch::new(inner, self.owner))
+            .map_err(|reply| refused(py, &reply))
     }
 
     fn durable_seq(&self) -> PyResult<u64> {
@@ -225,11 +233,7 @@ impl Engine {
 
 impl Engine {
     fn check_owner(&self) -> PyResult<()> {
-        if std::process::id() == self.owner {
-            Ok(())
-        } else {
-            Err(forked(self.owner))
-        }
+        check_owner(self.owner)
     }
 
     fn with<T>(&self, ask: impl FnOnce(&Inner) -> T) -> PyResult<T> {

@@ -110,9 +110,12 @@ fn journal_facts(error: &JournalError) -> (&'static str, Vec<(&'static str, Stri
     }
 }
 
-/// The exception of a handle that was carried into a forked child.
-pub fn forked(owner: u32) -> PyErr {
-    Forked::new_err(format!(
+/// Refuses a handle that was carried into a forked child.
+pub fn check_owner(owner: u32) -> PyResult<()> {
+    if std::process::id() == owner {
+        return Ok(());
+    }
+    Err(Forked::new_err(format!(
         "this engine was opened by process {owner}; a forked child must not use it. Open engines after the fork, or talk to one over gRPC"
-    ))
+    )))
 }

@@ -9,6 +9,7 @@ mod completions;
 mod engine;
 mod error;
 mod journal;
+mod status;
 mod watch;
 
 use pyo3::prelude::*;
@@ -26,6 +27,8 @@ mod _engine {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::journal::{dump_journal, replay_journal, verify_journal};
+    #[pymodule_export]
+    use crate::status::{named_status, refusal_status};
     #[pymodule_export]
     use crate::watch::Watch;
 

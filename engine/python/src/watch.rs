@@ -5,19 +5,22 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::error::refused;
+use crate::error::{check_owner, refused};
 
 /// An open stream; `take` never blocks.
 #[pyclass(frozen, module = "holdfast._engine")]
 #[derive(Debug)]
 pub struct Watch {
     inner: Mutex<Inner>,
+    /// The process of the engine: a forked child may find the lock held.
+    owner: u32,
 }
 
 impl Watch {
-    pub const fn new(inner: Inner) -> Self {
+    pub const fn new(inner: Inner, owner: u32) -> Self {
         Self {
             inner: Mutex::new(inner),
+            owner,
         }
     }
 }
@@ -26,6 +29,7 @@ impl Watch {
 impl Watch {
     /// Encoded WatchEventsResponse messages that are ready, at most `limit`.
     fn take<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        check_owner(self.owner)?;
         let taken = py.detach(|| self.inner.lock().take(limit));
         let messages = taken.map_err(|reply| refused(py, &reply))?;
         Ok(messages
@@ -35,12 +39,15 @@ impl Watch {
     }
 
     /// An encoded heartbeat at the position reached.
-    fn heartbeat<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.inner.lock().heartbeat())
+    fn heartbeat<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        check_owner(self.owner)?;
+        let message = py.detach(|| self.inner.lock().heartbeat());
+        Ok(PyBytes::new(py, &message))
     }
 
     /// How long the stream may be silent, in milliseconds.
-    fn heartbeat_ms(&self) -> u32 {
-        self.inner.lock().heartbeat_ms()
+    fn heartbeat_ms(&self, py: Python<'_>) -> PyResult<u32> {
+        check_owner(self.owner)?;
+        Ok(py.detach(|| self.inner.lock().heartbeat_ms()))
     }
 }

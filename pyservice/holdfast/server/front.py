@@ -1,99 +1,75 @@
-"""The front: raw bytes between gRPC and the engine.
+"""The front: raw bytes between gRPC and the engine, and no protobuf object.
 
-One commit group of the engine is one wake-up of the loop, which completes every
-call of that group. No protobuf object is made on the way.
+Every engine method has one handler here, by its kind. Whatever goes wrong in a
+handler leaves as INTERNAL with an incident number; its text stays in the log.
 """
 
 import asyncio
-import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn, TypeAlias
+from contextlib import aclosing
+from typing import Any, Final, TypeAlias
 
 import grpc
 import grpc.aio
 
 from holdfast import _engine
-from holdfast.server.metrics import CallMetrics
+from holdfast.server.observer import CANCELLED, Observer
+from holdfast.server.pending import Answer, Begun, PendingCalls
+from holdfast.server.refusing import Context, abort, caller
+from holdfast.server.submitting import SubmitStream
+from holdfast.server.watching import EventStream
 
-_WATCH = "/holdfast.v1.EventService/WatchEvents"
-# Items of one stream that may be under way at once.
-_STREAM_WINDOW = 256
-# Events taken from the journal in one go.
-_WATCH_TAKE = 256
-_DETAILS_KEY = "grpc-status-details-bin"
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
-
-Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+_WATCH: Final = "/holdfast.v1.EventService/WatchEvents"
 
 
 class Front:
     """Answers every engine method of one engine on one loop."""
 
     def __init__(
-        self, engine: _engine.Engine, default_deadline_ms: int, metrics: CallMetrics
+        self, engine: _engine.Engine, default_deadline_ms: int, observer: Observer
     ) -> None:
         """Attaches to the running loop; `detach` undoes it."""
         self._engine = engine
         self._default_deadline_ms = default_deadline_ms
-        self._metrics = metrics
-        self._tickets = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
-        self._watchers: set[asyncio.Event] = set()
-        self._loop = asyncio.get_running_loop()
-        self._fd = engine.completions_fd()
-        self._loop.add_reader(self._fd, self._complete)
+        self._observer = observer
+        self._calls = PendingCalls(engine, self._wake_streams)
+        self._streams: set[SubmitStream | EventStream] = set()
+        self._ending = False
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handler of each method, by the method's path."""
+        return {path: self._handler(path, kind) for path, kind, _ in _engine.methods()}
+
+    def in_flight(self) -> int:
+        """Calls and stream items that wait for their answer."""
+        return len(self._calls)
+
+    def streams_open(self) -> int:
+        """Streams of either kind."""
+        return len(self._streams)
+
+    def end_streams(self) -> None:
+        """Ends every stream as soon as what it has begun is answered."""
+        self._ending = True
+        for stream in self._streams:
+            stream.end()
 
     def detach(self) -> None:
         """Stops listening for completed groups."""
-        self._loop.remove_reader(self._fd)
+        self._calls.detach()
 
-    def _complete(self) -> None:
-        for ticket, code, payload in self._engine.take_completions():
-            future = self._waiting.get(ticket)
-            if future is not None and not future.done():
-                future.set_result((code, payload))
-        for watcher in self._watchers:
-            watcher.set()
-
-    async def call(self, method: str, request: bytes, context: Context) -> tuple[int, bytes]:
-        """Passes one message down and waits for its answer."""
-        ticket = next(self._tickets)
-        future: asyncio.Future[tuple[int, bytes]] = self._loop.create_future()
-        self._waiting[ticket] = future
-        try:
-            token, locale = _caller(context)
-            ready = self._engine.submit(
-                ticket, method, request, token, self._deadline_ms(context), locale
-            )
-            return await future if ready is None else ready
-        finally:
-            self._waiting.pop(ticket, None)
-
-    def _deadline_ms(self, context: Context) -> int:
-        left = context.time_remaining()
-        # gRPC gives a very large number where the caller has set none.
-        if left is None or left > 86_400:
-            return self._default_deadline_ms
-        return max(0, int(left * 1_000))
-
-    def handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
-        """One generic handler a service, with all of its methods."""
-        services: dict[str, dict[str, Handler]] = {}
-        for path, kind, _ in _engine.methods():
-            _, service, method = path.split("/")
-            services.setdefault(service, {})[method] = self._handler(path, kind)
-        return tuple(
-            grpc.method_handlers_generic_handler(service, methods)
-            for service, methods in services.items()
-        )
+    def _wake_streams(self) -> None:
+        for stream in self._streams:
+            stream.wake()
 
     def _handler(self, path: str, kind: str) -> Handler:
         if kind == "unary":
             return grpc.unary_unary_rpc_method_handler(self._unary(path))
         if kind == "bidi_stream":
-            return grpc.stream_stream_rpc_method_handler(self._stream(path))
+            return grpc.stream_stream_rpc_method_handler(self._submit(path))
         if path != _WATCH:
             raise AssertionError(f"{path} is a stream that this front does not know")
         return grpc.unary_stream_rpc_method_handler(self._watch)
@@ -101,85 +77,83 @@ class Front:
     def _unary(self, path: str) -> Callable[[bytes, Context], Awaitable[bytes]]:
         async def handle(request: bytes, context: Context) -> bytes:
             began = time.perf_counter()
-            code, payload = await self.call(path, request, context)
-            self._metrics.observe(path, code, time.perf_counter() - began, payload)
-            if code != 0:
-                await _abort(context, code, payload)
-            return payload
+            token, locale = caller(context)
+            try:
+                begun = self._begin(path, request, context, token, locale)
+                answer = await self._calls.finish(begun)
+            except asyncio.CancelledError:
+                self._note(path, request, (CANCELLED, b""), began)
+                raise
+            except Exception:  # noqa: BLE001 — whatever it is, its text stays here
+                answer = self._observer.incident(path, locale)
+            self._note(path, request, answer, began)
+            if answer[0] != 0:
+                await abort(context, answer)
+            return answer[1]
 
         return handle
 
-    def _stream(self, path: str) -> Callable[[AsyncIterator[bytes], Context], AsyncIterator[bytes]]:
+    def _begin(
+        self, path: str, request: bytes, context: Context, token: str | None, locale: str
+    ) -> Begun:
+        left = context.time_remaining()
+        left_ms = self._default_deadline_ms if left is None else max(0, int(left * 1_000))
+        return self._calls.begin(path, request, token, left_ms, locale)
+
+    def _note(self, path: str, request: bytes, answer: Answer, began: float) -> None:
+        code, payload = answer
+        reason = "" if code in (0, CANCELLED) else _engine.named_status(payload)[0]
+        self._observer.finished(path, request, code, time.perf_counter() - began, reason)
+
+    def _submit(self, path: str) -> Callable[[AsyncIterator[bytes], Context], AsyncIterator[bytes]]:
         async def handle(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
-            answers: asyncio.Queue[asyncio.Task[tuple[int, bytes]] | None] = asyncio.Queue(
-                _STREAM_WINDOW
+            token, locale = caller(context)
+            stream = SubmitStream(
+                self._calls,
+                lambda request: self._begin(path, request, context, token, locale),
+                lambda request, answer, began: self._note(path, request, answer, began),
+                locale,
             )
-
-            async def read() -> None:
-                async for request in requests:
-                    # A full window stops the reading, and so the sender.
-                    await answers.put(asyncio.ensure_future(self.call(path, request, context)))
-                await answers.put(None)
-
-            reader = asyncio.ensure_future(read())
+            last: Answer = (0, b"")
+            self._open(stream)
             try:
-                while (task := await answers.get()) is not None:
-                    code, payload = await task
-                    if code != 0:
-                        await _abort(context, code, payload)
-                    yield payload
+                async with aclosing(stream.answers(requests)) as answers:
+                    async for answer in answers:
+                        last = answer
+                        if answer[0] == 0:
+                            yield answer[1]
+            except Exception:  # noqa: BLE001 — as above
+                last = self._observer.incident(path, locale)
             finally:
-                reader.cancel()
+                self._streams.discard(stream)
+            if last[0] != 0:
+                await abort(context, last)
 
         return handle
 
     async def _watch(self, request: bytes, context: Context) -> AsyncIterator[bytes]:
-        token, locale = _caller(context)
-        changed = asyncio.Event()
+        began = time.perf_counter()
+        token, locale = caller(context)
+        stream: EventStream | None = None
+        answer: Answer = (CANCELLED, b"")
         try:
-            watch = self._engine.watch(request, token, locale)
-            silence_s = watch.heartbeat_ms() / 1_000
-            self._watchers.add(changed)
-            while True:
-                changed.clear()
-                messages = watch.take(_WATCH_TAKE)
-                for message in messages:
+            stream = EventStream(self._engine, self._engine.watch(request, token, locale))
+            self._open(stream)
+            async with aclosing(stream.messages()) as messages:
+                async for message in messages:
                     yield message
-                if messages:
-                    continue
-                try:
-                    await asyncio.wait_for(changed.wait(), silence_s)
-                except TimeoutError:
-                    yield watch.heartbeat()
+            answer = _engine.refusal_status("DRAINING", {}, locale)
         except _engine.Refused as refused:
-            await _abort(context, refused.code, refused.status)
+            answer = (refused.code, refused.status)
+        except Exception:  # noqa: BLE001 — as above
+            answer = self._observer.incident(_WATCH, locale)
         finally:
-            self._watchers.discard(changed)
+            if stream is not None:
+                self._streams.discard(stream)
+            self._note(_WATCH, request, answer, began)
+        await abort(context, answer)
 
-
-def _caller(context: Context) -> tuple[str | None, str]:
-    """Secret and language of a call."""
-    token, locale = None, ""
-    for key, value in context.invocation_metadata() or ():
-        if key == "authorization" and isinstance(value, str):
-            scheme, _, secret = value.partition(" ")
-            # Another scheme is no credential of ours and is refused as unknown.
-            token = secret.strip() if scheme.lower() == "bearer" else value
-        elif key == "accept-language" and isinstance(value, str):
-            locale = value
-    return token, locale
-
-
-async def _abort(context: Context, code: int, status: bytes) -> NoReturn:
-    """Ends a call with the engine's status, details included."""
-    refused = _engine.refused(code, status)
-    await context.abort(
-        _CODES.get(code, grpc.StatusCode.UNKNOWN),
-        _message_of(refused),
-        ((_DETAILS_KEY, status),),
-    )
-    raise AssertionError("abort does not return")
-
-
-def _message_of(refused: _engine.Refused) -> str:
-    return f"{refused.reason}: {refused.message}"
+    def _open(self, stream: SubmitStream | EventStream) -> None:
+        self._streams.add(stream)
+        if self._ending:
+            stream.end()

@@ -1,47 +1,55 @@
-"""Prometheus metrics of calls and of the engine, and the log of refusals."""
+"""Prometheus metrics of calls and of the engine."""
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from holdfast import _engine
-from holdfast.server.scrub import log
+from holdfast.server.settings import SettingsError
 
-_BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0)
+_BUCKETS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 
 class CallMetrics:
     """Rate, errors and latency by method and code."""
 
-    def __init__(self, registry: CollectorRegistry, log_refusals: bool) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         """Registers the metrics."""
-        self._log_refusals = log_refusals
+        labels = ("method", "code")
         self._calls = Counter(
-            "holdfast_calls",
-            "Calls by method and gRPC code.",
-            ("method", "code"),
-            registry=registry,
+            "holdfast_calls", "Calls by method and gRPC code.", labels, registry=registry
         )
         self._seconds = Histogram(
             "holdfast_call_seconds",
             "Time from the front's first byte to the durable answer.",
-            ("method",),
+            labels,
             buckets=_BUCKETS,
             registry=registry,
         )
+        self._waiting = Gauge(
+            "holdfast_calls_in_flight", "Calls that wait for their answer.", registry=registry
+        )
+        self._streams = Gauge("holdfast_streams_open", "Streams that are open.", registry=registry)
+        # Looking a label up takes a lock and a sort; a method has few codes.
+        self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
-    def observe(self, path: str, code: int, seconds: float, payload: bytes) -> None:
-        """Counts a call; a refusal is also logged, with its facts' numbers."""
-        method = path.rpartition("/")[2]
-        self._calls.labels(method, code).inc()
-        self._seconds.labels(method).observe(seconds)
-        if code != 0 and self._log_refusals:
-            refused = _engine.refused(code, payload)
-            order = refused.facts.get("order_number") or refused.facts.get("parcel_id", "")
-            log("info", "refused", method=method, reason=refused.reason, order=order)
+    def watch(self, in_flight: Callable[[], int], streams: Callable[[], int]) -> None:
+        """Reads the two gauges when somebody asks, so that calls do not pay for them."""
+        self._waiting.set_function(in_flight)
+        self._streams.set_function(streams)
+
+    def observe(self, path: str, code: int, seconds: float) -> None:
+        """Counts one call."""
+        known = self._known.get((path, code))
+        if known is None:
+            labels = (path.rpartition("/")[2], code)
+            known = (self._calls.labels(*labels), self._seconds.labels(*labels))
+            self._known[path, code] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
 
 class EngineCollector(Collector):
@@ -68,3 +76,31 @@ class EngineCollector(Collector):
         for prefix, values in (("holdfast_", found), ("holdfast_journal_", journal)):
             for name, value in values.items():
                 yield GaugeMetricFamily(prefix + name, f"The engine's {name}.", float(value))
+
+
+class MetricsEndpoint:
+    """/metrics over HTTP, on loopback only: the numbers of a shop are its own."""
+
+    def __init__(self, port: int, registry: CollectorRegistry) -> None:
+        """Listens; 0 takes a free port.
+
+        Raises:
+            SettingsError: The port is taken.
+        """
+        try:
+            self._server, self._thread = start_http_server(
+                port, addr="127.0.0.1", registry=registry
+            )
+        except OSError as error:
+            raise SettingsError(
+                f"/metrics cannot listen on 127.0.0.1:{port}: {error.strerror}. "
+                "Name another --metrics-port; 0 takes a free one, -1 none.",
+                reason="ADDRESS_UNAVAILABLE",
+            ) from None
+        self.address = f"127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        """Stops listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -1,35 +1,38 @@
 """Starting, serving, draining, stopping."""
 
 import asyncio
-import hashlib
 import json
 import os
-import secrets
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from holdfast import _engine, errors
 from holdfast.engine import ManualClock
 from holdfast.messages import SERVICE_FILES
 from holdfast.server.front import Front
-from holdfast.server.metrics import CallMetrics, EngineCollector
-from holdfast.server.scrub import Scrub, log
-from holdfast.server.settings import ServerSettings
+from holdfast.server.log import Log
+from holdfast.server.metrics import CallMetrics, EngineCollector, MetricsEndpoint
+from holdfast.server.observer import Observer
+from holdfast.server.operator_token import token_file, token_sha256
+from holdfast.server.routes import Routes
+from holdfast.server.scrub import Scrub
+from holdfast.server.settings import ServerSettings, SettingsError
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 # Largest message on the wire: a batch of 4 MiB and its envelope.
-_MAX_MESSAGE = (4 << 20) + 4096
-_OPTIONS = (
+_MAX_MESSAGE: Final = (4 << 20) + 4096
+_OPTIONS: Final = (
     ("grpc.max_receive_message_length", _MAX_MESSAGE),
     ("grpc.max_send_message_length", 16 << 20),
     ("grpc.max_concurrent_streams", 1_000),
@@ -43,6 +46,8 @@ _OPTIONS = (
     # Two servers on one port would share calls between two states.
     ("grpc.so_reuseport", 0),
 )
+# How long calls that are under way may take when the server stops.
+_FINISH_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,77 +72,142 @@ def serve(
 ) -> int:
     """Serves until SIGTERM or SIGINT; gives the exit code.
 
+    The first signal drains: health says NOT_SERVING, the port stays open for
+    `drain_grace_s`, calls under way are finished, the journal is made durable. A
+    second one leaves at once, which a journal survives.
+
     Args:
         settings: What to serve, where.
         ready: Called once, when calls are answered.
         clock: A clock of your own, for rehearsals.
 
+    Returns:
+        0 after a drain, 1 if the journal failed.
+
     Raises:
-        SettingsError: A setting is wrong.
+        SettingsError: A setting is wrong, or an address cannot be had.
         OpenError: The data folder cannot be used.
     """
     settings.check()
-    return asyncio.run(_Server(settings, clock).run(ready))
+    log = Log(sys.stderr)
+    try:
+        return asyncio.run(_Server(settings, log).run(ready, clock))
+    finally:
+        log.close()
 
 
 class _Server:
-    def __init__(self, settings: ServerSettings, clock: ManualClock | None) -> None:
+    def __init__(self, settings: ServerSettings, log: Log) -> None:
         self._settings = settings
-        self._clock = clock
+        self._log = log
         self._stop = asyncio.Event()
+        self._registry = CollectorRegistry()
+        self._metrics = CallMetrics(self._registry)
+        self._observer = Observer(
+            self._metrics,
+            log,
+            log_refusals=settings.log_refusals,
+            log_one_in=settings.log_one_in,
+        )
+        self._checks = health.aio.HealthServicer()
+        self._routes = Routes()
         self._names = [
             service.full_name
             for file in SERVICE_FILES
             for service in file.DESCRIPTOR.services_by_name.values()
         ]
 
-    async def run(self, ready: Callable[[ReadyInfo], None]) -> int:
-        settings = self._settings
+    async def run(self, ready: Callable[[ReadyInfo], None], clock: ManualClock | None) -> int:
+        token = token_file(self._settings)
+        digest = token_sha256(token)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
-        registry = CollectorRegistry()
-        late = _LateHandlers()
-        server = grpc.aio.server(handlers=(late,), interceptors=(Scrub(),), options=_OPTIONS)
-        checks = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-        reflection.enable_server_reflection(
-            (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME), server
-        )
+        server = self._server()
         port = self._bind(server)
-        await self._set_health(checks, _NOT_SERVING)
+        await self._set_health(_NOT_SERVING)
         await server.start()
-        token_file, digest = _operator_token(settings)
         try:
-            # Replaying blocks a thread and not the loop: health answers meanwhile.
-            engine = await asyncio.to_thread(_open, settings, digest, self._clock)
-        except errors.HoldfastError:
+            engine = await self._opened(digest, clock)
+            try:
+                return await self._serve(server, port, token, engine, ready)
+            finally:
+                self._close(engine)
+        finally:
             await server.stop(0)
-            raise
-        front = Front(
-            engine, settings.default_deadline_ms, CallMetrics(registry, settings.log_refusals)
+
+    def _server(self) -> grpc.aio.Server:
+        own = frozenset(path for path, _, _ in _engine.methods())
+        server = grpc.aio.server(
+            handlers=(self._routes,), interceptors=(Scrub(own, self._observer),), options=_OPTIONS
         )
-        late.handlers = front.handlers()
-        registry.register(EngineCollector(engine.metrics_json))
-        metrics_port = _serve_metrics(settings, registry)
-        await self._set_health(checks, _SERVING)
-        ready(self._info(engine, port, metrics_port, token_file))
-        failed = await self._wait(engine)
-        await self._drain(checks, server, engine, front, failed)
-        return 1 if failed else 0
+        health_pb2_grpc.add_HealthServicer_to_server(self._checks, server)
+        asked = self._settings.reflection
+        if self._settings.on_loopback if asked is None else asked:
+            reflection.enable_server_reflection(
+                (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+            )
+        return server
 
     def _bind(self, server: grpc.aio.Server) -> int:
         settings = self._settings
-        address = f"{settings.host}:{settings.port}"
-        if settings.tls_cert is None or settings.tls_key is None:
-            return int(server.add_insecure_port(address))
-        roots = settings.tls_client_ca
-        credentials = grpc.ssl_server_credentials(
-            [(settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())],
-            root_certificates=None if roots is None else roots.read_bytes(),
-            require_client_auth=roots is not None,
+        address = settings.address(settings.port)
+        try:
+            if settings.tls_cert is None or settings.tls_key is None:
+                return int(server.add_insecure_port(address))
+            roots = settings.tls_client_ca
+            credentials = grpc.ssl_server_credentials(
+                [(settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())],
+                root_certificates=None if roots is None else roots.read_bytes(),
+                require_client_auth=roots is not None,
+            )
+            return int(server.add_secure_port(address, credentials))
+        except RuntimeError:
+            raise SettingsError(
+                f"The service cannot listen on {address}: it is taken, not an address of this "
+                "machine, or the certificate and key do not fit. Name another --host or --port; "
+                "port 0 takes a free one.",
+                reason="ADDRESS_UNAVAILABLE",
+            ) from None
+
+    async def _opened(self, token_sha256: str, clock: ManualClock | None) -> _engine.Engine:
+        # Replaying blocks a thread and not the loop: health answers meanwhile.
+        opening = asyncio.ensure_future(
+            asyncio.to_thread(_open, self._settings, token_sha256, clock)
         )
-        return int(server.add_secure_port(address, credentials))
+        stopping = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not opening.done():
+            # A replay cannot be interrupted; it only reads, so leaving is safe.
+            self._log.put("info", "stopped", failed=False, phase="starting")
+            self._log.close()
+            os._exit(0)
+        return await opening
+
+    async def _serve(
+        self,
+        server: grpc.aio.Server,
+        port: int,
+        token: Path,
+        engine: _engine.Engine,
+        ready: Callable[[ReadyInfo], None],
+    ) -> int:
+        settings = self._settings
+        front = Front(engine, settings.default_deadline_ms, self._observer)
+        self._metrics.watch(front.in_flight, front.streams_open)
+        self._registry.register(EngineCollector(engine.metrics_json))
+        endpoint: MetricsEndpoint | None = None
+        if settings.metrics_port >= 0:
+            endpoint = MetricsEndpoint(settings.metrics_port, self._registry)
+        self._routes.open(front.handlers())
+        await self._set_health(_SERVING)
+        ready(self._info(engine, port, endpoint, token))
+        failed = await self._until_told(engine)
+        await self._drain(server, engine, front, failed)
+        if endpoint is not None:
+            endpoint.close()
+        return 1 if failed else 0
 
     def _signalled(self) -> None:
         if self._stop.is_set():
@@ -145,48 +215,44 @@ class _Server:
             os._exit(1)
         self._stop.set()
 
-    async def _wait(self, engine: _engine.Engine) -> bool:
+    async def _until_told(self, engine: _engine.Engine) -> bool:
         """Waits for a signal, or for the journal to fail (then True)."""
         while not self._stop.is_set():
             try:
                 await asyncio.wait_for(self._stop.wait(), 0.25)
             except TimeoutError:
                 if engine.phase() == "FAILED":
-                    log("error", "journal_failed", action="stopping; start again to recover")
+                    action = "stopping; start again to recover"
+                    self._log.put("error", "journal_failed", action=action)
                     return True
         return False
 
     async def _drain(
-        self,
-        checks: health.aio.HealthServicer,
-        server: grpc.aio.Server,
-        engine: _engine.Engine,
-        front: Front,
-        failed: bool,
+        self, server: grpc.aio.Server, engine: _engine.Engine, front: Front, failed: bool
     ) -> None:
-        await self._set_health(checks, _NOT_SERVING)
+        await self._set_health(_NOT_SERVING)
         if not failed:
             # Balancers see NOT_SERVING while the port still answers.
             await asyncio.sleep(self._settings.drain_grace_s)
+        stopping = asyncio.ensure_future(server.stop(_FINISH_S))
+        front.end_streams()
+        await stopping
         engine.drain()
-        await server.stop(grace=5.0)
         front.detach()
-        try:
-            await asyncio.to_thread(engine.close)
-        except _engine.OpenError as error:
-            log("error", "close_failed", detail=error.message)
-        log("info", "stopped", failed=failed)
 
-    async def _set_health(
-        self,
-        checks: health.aio.HealthServicer,
-        status: "health_pb2.HealthCheckResponse.ServingStatus",
-    ) -> None:
+    def _close(self, engine: _engine.Engine) -> None:
+        try:
+            engine.close()
+        except _engine.OpenError as error:
+            self._log.put("error", "close_failed", detail=error.message)
+        self._log.put("info", "stopped")
+
+    async def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
         for name in ("", *self._names):
-            await checks.set(name, status)
+            await self._checks.set(name, status)
 
     def _info(
-        self, engine: _engine.Engine, port: int, metrics_port: int, token_file: Path | None
+        self, engine: _engine.Engine, port: int, endpoint: MetricsEndpoint | None, token: Path
     ) -> ReadyInfo:
         settings = self._settings
         recovery = json.loads(engine.recovery_json())
@@ -195,35 +261,12 @@ class _Server:
             version=_engine.version(),
             persistence="memory" if settings.data is None else f"file {settings.data}",
             durability="MEMORY" if settings.data is None else durable,
-            address=f"{settings.host}:{port}",
-            metrics_address="" if metrics_port < 0 else f"127.0.0.1:{metrics_port}",
-            token_file="" if token_file is None else str(token_file),
+            address=settings.address(port),
+            metrics_address="" if endpoint is None else endpoint.address,
+            token_file=str(token),
             recovered_records=recovery["records"],
             torn_bytes=recovery["torn_bytes"],
         )
-
-
-class _LateHandlers(grpc.GenericRpcHandler):
-    """The engine's methods, once there is an engine."""
-
-    def __init__(self) -> None:
-        self.handlers: tuple[grpc.GenericRpcHandler, ...] = ()
-
-    def service(self, details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        """Gives the handler of a method; UNAVAILABLE while the journal replays."""
-        for handler in self.handlers:
-            found = handler.service(details)
-            if found is not None:
-                return found
-        known = any(path == details.method for path, _, _ in _engine.methods())
-        return grpc.unary_unary_rpc_method_handler(_starting) if known else None
-
-
-async def _starting(_request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
-    await context.abort(
-        grpc.StatusCode.UNAVAILABLE, "STARTING: the journal is being replayed. Try again soon."
-    )
-    raise AssertionError("abort does not return")
 
 
 def _open(settings: ServerSettings, token_sha256: str, clock: ManualClock | None) -> _engine.Engine:
@@ -240,28 +283,3 @@ def _open(settings: ServerSettings, token_sha256: str, clock: ManualClock | None
         return _engine.Engine.open(json.dumps(given), None if clock is None else clock.inner)
     except _engine.OpenError as error:
         raise errors.not_opened(error.reason, error.message, error.facts) from None
-
-
-def _operator_token(settings: ServerSettings) -> tuple[Path | None, str]:
-    """The operator's secret file, made on the first start, and the secret's hash."""
-    path = settings.admin_token_file
-    if path is None:
-        if settings.data is None:
-            raise errors.OpenError(
-                "An engine in memory needs --admin-token-file.", reason="SETTING_INVALID"
-            )
-        path = settings.data / "admin.token"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-    secret = path.read_text().strip()
-    return path, hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _serve_metrics(settings: ServerSettings, registry: CollectorRegistry) -> int:
-    if settings.metrics_port < 0:
-        return -1
-    server, _ = start_http_server(settings.metrics_port, addr="127.0.0.1", registry=registry)
-    return int(server.server_port)

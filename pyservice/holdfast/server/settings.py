@@ -30,6 +30,8 @@ class ServerSettings:
         drain_grace_s: How long the port stays open after NOT_SERVING.
         default_deadline_ms: Deadline of calls that state none.
         log_refusals: Write a line for each refusal.
+        log_one_in: Write a line for one in so many answered calls; 0 writes none.
+        reflection: Let clients ask for the contract; `None` on loopback only.
     """
 
     data: Path | None = Path("data")
@@ -46,12 +48,24 @@ class ServerSettings:
     drain_grace_s: float = 2.0
     default_deadline_ms: int = 5_000
     log_refusals: bool = True
+    log_one_in: int = 0
+    reflection: bool | None = None
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return _is_loopback(self.host)
+
+    def address(self, port: int) -> str:
+        """The host with a port, as gRPC writes it."""
+        return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
 
     def check(self) -> None:
         """Refuses what cannot be served safely.
 
         Raises:
-            SettingsError: Plain text beyond loopback, half a key pair, a missing file.
+            SettingsError: Plain text beyond loopback, half a key pair, a missing file,
+                a number that means nothing.
         """
         if (self.tls_cert is None) != (self.tls_key is None):
             raise SettingsError("TLS needs both --tls-cert and --tls-key.", reason="TLS_INCOMPLETE")
@@ -62,12 +76,23 @@ class ServerSettings:
         for path in (self.tls_cert, self.tls_key, self.tls_client_ca):
             if path is not None and not path.is_file():
                 raise SettingsError(f"{path} is no file.", reason="TLS_FILE_MISSING")
-        if self.tls_cert is None and not _is_loopback(self.host):
+        if self.tls_cert is None and not self.on_loopback:
             raise SettingsError(
                 f"Plain text is served on loopback only, not on {self.host}. "
                 "Give --tls-cert and --tls-key, or listen on 127.0.0.1.",
                 reason="PLAIN_TEXT_REFUSED",
             )
+        for name, value, lowest in (
+            ("drain_grace_s", self.drain_grace_s, 0),
+            ("default_deadline_ms", self.default_deadline_ms, 1),
+            ("log_one_in", self.log_one_in, 0),
+        ):
+            # Written so that NaN is refused too.
+            if not lowest <= value <= 86_400_000:
+                raise SettingsError(
+                    f"{name} is {value}; expected a number from {lowest} to 86400000.",
+                    reason="SETTING_INVALID",
+                )
 
 
 def _is_loopback(host: str) -> bool:
