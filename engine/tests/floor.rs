@@ -279,7 +279,7 @@ fn a_repeated_scan_id_gets_the_first_answer() {
     scan.node = Node::Checked;
     let other = house.submission(Command::AdvanceParcel(scan));
     assert!(
-        matches!(house.decide(&other), Decision::Fresh(refusal) if refusal.code() == RefusalCode::KeyReused)
+        matches!(house.decide(&other), Decision::Fresh(refusal, _) if refusal.code() == RefusalCode::KeyReused)
     );
 }
 

@@ -592,7 +592,7 @@ fn a_repeated_request_gets_the_first_answer() {
     );
     let mut other = refused.clone();
     other.key.fingerprint = 2;
-    let Decision::Fresh(refusal) = house.decide(&other) else {
+    let Decision::Fresh(refusal, _) = house.decide(&other) else {
         panic!("refused")
     };
     assert_eq!(refusal.code(), RefusalCode::KeyReused);

@@ -525,7 +525,12 @@ impl Shared {
                     finish: Box::new(finish),
                 }
             }
-            Decision::Fresh(refusal) => Step::Ready(self.refuse_item(&refusal, locale, in_stream)),
+            Decision::Fresh(refusal, anyway) => {
+                if let Some(record) = anyway {
+                    self.writer.append(&record.encode_to_vec());
+                }
+                Step::Ready(self.refuse_item(&refusal, locale, in_stream))
+            }
         }
     }
 
@@ -554,9 +559,15 @@ impl Shared {
     /// Seals an order's document and leaves only its reference in the command.
     fn seal(&self, decoded: &mut Decoded, merchant: &str) -> Result<(), Refusal> {
         let document = std::mem::take(&mut decoded.document);
-        if let Command::PlaceOrder(place) = &mut decoded.command
-            && !document.is_empty()
-        {
+        if document.is_empty() {
+            return Ok(());
+        }
+        // A repeated order is answered from its record; its document is kept already.
+        let key = decoded.submission(merchant).key.key;
+        if self.core.lock().knows(key) {
+            return Ok(());
+        }
+        if let Command::PlaceOrder(place) = &mut decoded.command {
             let reference = self
                 .vault
                 .seal(merchant, &document)
@@ -700,9 +711,13 @@ impl Shared {
                         seq,
                     });
                 }
-                Decision::Fresh(refusal) => outcomes.push(Item::Ready(Box::new(
-                    reply::refused_outcome(&refusal, None, locale),
-                ))),
+                Decision::Fresh(refusal, anyway) => {
+                    if let Some(record) = anyway {
+                        last = self.writer.append(&record.encode_to_vec());
+                    }
+                    let outcome = reply::refused_outcome(&refusal, None, locale);
+                    outcomes.push(Item::Ready(Box::new(outcome)));
+                }
             }
         }
         let merchant = merchant.to_owned();

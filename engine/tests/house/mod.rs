@@ -78,7 +78,7 @@ impl House {
 
     pub fn decide(&mut self, submission: &Submission) -> Decision {
         let decision = self.state.submit(submission, self.now);
-        if let Decision::New(record) = &decision {
+        if let Decision::New(record) | Decision::Fresh(_, Some(record)) = &decision {
             self.journal.push((**record).clone());
         }
         self.check();
@@ -90,7 +90,7 @@ impl House {
         let submission = self.submission(command);
         match self.decide(&submission) {
             Decision::New(record) => answer(&record),
-            Decision::Fresh(refusal) => Err(refusal),
+            Decision::Fresh(refusal, _) => Err(refusal),
             Decision::Repeat(seq) => panic!("a fresh key cannot repeat record {seq}"),
         }
     }

@@ -56,8 +56,9 @@ pub enum Decision {
     New(Box<Record>),
     /// The same request came before: its answer stands in this record.
     Repeat(u64),
-    /// Refused without a trace; the same request may come again.
-    Fresh(Refusal),
+    /// Refused and not remembered: the same request may come again. What was
+    /// true anyway (a lapsed hold, a new name) may have to be appended.
+    Fresh(Refusal, Option<Box<Record>>),
 }
 
 /// A record does not fit the state that the records before it made.
@@ -196,9 +197,14 @@ impl State {
         let result = tx.decide(&submission.command);
         if let Err(refusal) = &result
             && !refusal.spec().sticky
-            && tx.entries.is_empty()
         {
-            return Decision::Fresh(refusal.clone());
+            let refusal = refusal.clone();
+            if tx.entries.is_empty() {
+                return Decision::Fresh(refusal, None);
+            }
+            let record = tx.finish(None, None, None);
+            self.remember(&record);
+            return Decision::Fresh(refusal, Some(Box::new(record)));
         }
         let record = tx.finish(Some(submission.key), scan, Some(Outcome::from(result)));
         self.remember(&record);
@@ -219,12 +225,18 @@ impl State {
         Ok(())
     }
 
+    /// True if a request of this key was answered before.
+    #[must_use]
+    pub fn knows(&self, key: u128) -> bool {
+        self.requests.find(key).is_some()
+    }
+
     fn answered(&self, request: RequestKey) -> Option<Decision> {
         let answered = self.requests.find(request.key)?;
         Some(if answered.fingerprint == request.fingerprint {
             Decision::Repeat(answered.seq)
         } else {
-            Decision::Fresh(Refusal::new(RefusalCode::KeyReused))
+            Decision::Fresh(Refusal::new(RefusalCode::KeyReused), None)
         })
     }
 
