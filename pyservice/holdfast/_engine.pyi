@@ -73,6 +73,12 @@ class Engine:
     ) -> tuple[int, bytes] | None:
         """Begin a call: the answer, or None if it comes through take_completions."""
 
+    def gather(self) -> None:
+        """Say that more calls follow within the instant, so that they share a sync."""
+
+    def flush(self) -> None:
+        """Say that they have come; 2 ms after `gather` nothing waits for it any more."""
+
     def completions_fd(self) -> int:
         """The descriptor that becomes readable once per commit group."""
 

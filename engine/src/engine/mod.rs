@@ -231,6 +231,17 @@ impl Engine {
         }
     }
 
+    /// Says that more calls follow within the instant, so that they share a
+    /// sync; [`flush`](Self::flush) says that they have come.
+    pub fn gather(&self) {
+        self.shared.writer.gather();
+    }
+
+    /// Ends what [`gather`](Self::gather) began.
+    pub fn flush(&self) {
+        self.shared.writer.flush();
+    }
+
     /// Runs `hook` once after each commit group and its completions.
     pub fn on_group(&self, hook: Box<dyn Fn() + Send + Sync>) {
         self.shared.writer.on_group(hook);

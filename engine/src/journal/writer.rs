@@ -21,6 +21,8 @@ use super::{Group, Journal, put_record};
 
 /// Bytes that may wait before new work is refused.
 const BACKLOG_LIMIT: u64 = 64 << 20;
+/// How long gathering may go on: whoever began it may never come to end it.
+const GATHER_LIMIT: Duration = Duration::from_millis(2);
 /// Upper bounds of the sync time histogram, in microseconds.
 const BOUNDS_US: [u64; 12] = [
     50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 200_000, 1_000_000, 5_000_000,
@@ -52,6 +54,8 @@ struct Queue {
     next_seq: u64,
     /// Completions in order of their sequence number.
     waiting: VecDeque<(u64, Completion)>,
+    /// More is about to be appended; until then it is not worth a sync.
+    gathering_until: Option<Instant>,
     closing: bool,
     failure: Option<CommitError>,
 }
@@ -156,11 +160,30 @@ impl Writer {
             queue.count += 1;
             let added = (queue.body.len() - before) as u64;
             self.shared.backlog.fetch_add(added, Ordering::Relaxed);
-            if queue.count == 1 {
+            if queue.count == 1 && queue.gathering_until.is_none() {
                 self.shared.work.notify_one();
             }
         }
         seq
+    }
+
+    /// Says that more records follow within the instant: they share a sync if
+    /// the journal thread waits for [`flush`](Self::flush), at most 2 ms.
+    pub fn gather(&self) {
+        self.shared
+            .queue
+            .lock()
+            .gathering_until
+            .get_or_insert_with(|| Instant::now() + GATHER_LIMIT);
+    }
+
+    /// Ends gathering.
+    pub fn flush(&self) {
+        let mut queue = self.shared.queue.lock();
+        queue.gathering_until = None;
+        if queue.count > 0 {
+            self.shared.work.notify_one();
+        }
     }
 
     /// Runs `completion` when `seq` is durable, or known not to become so: at
@@ -369,6 +392,14 @@ fn take(shared: &Shared, taken: &mut Taken, idle: Option<Duration>) -> Next {
     let mut queue = shared.queue.lock();
     loop {
         if queue.count > 0 {
+            if let Some(until) = queue.gathering_until
+                && !queue.closing
+                && Instant::now() < until
+            {
+                shared.work.wait_until(&mut queue, until);
+                continue;
+            }
+            queue.gathering_until = None;
             std::mem::swap(&mut queue.body, &mut taken.body);
             taken.count = std::mem::take(&mut queue.count);
             taken.first_seq = queue.next_seq - u64::from(taken.count);

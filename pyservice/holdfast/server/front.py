@@ -14,6 +14,7 @@ import grpc
 import grpc.aio
 
 from holdfast import _engine
+from holdfast.server.loop import IdleLoop
 from holdfast.server.observer import CANCELLED, Observer
 from holdfast.server.pending import Answer, Begun, PendingCalls
 from holdfast.server.refusing import Context, abort, caller
@@ -29,13 +30,17 @@ class Front:
     """Answers every engine method of one engine on one loop."""
 
     def __init__(
-        self, engine: _engine.Engine, default_deadline_ms: int, observer: Observer
+        self,
+        engine: _engine.Engine,
+        loop: IdleLoop,
+        default_deadline_ms: int,
+        observer: Observer,
     ) -> None:
-        """Attaches to the running loop; `detach` undoes it."""
+        """Attaches to the loop; `detach` undoes it."""
         self._engine = engine
         self._default_deadline_ms = default_deadline_ms
         self._observer = observer
-        self._calls = PendingCalls(engine, self._wake_streams)
+        self._calls = PendingCalls(engine, loop, self._wake_streams)
         self._streams: set[SubmitStream | EventStream] = set()
         self._ending = False
 

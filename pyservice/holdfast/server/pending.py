@@ -1,55 +1,67 @@
 """Calls that wait: a ticket goes down to the engine, its answer comes back.
 
-The engine wakes the loop once for each commit group, and that one wake-up
-completes every call of the group.
+What one turn of the loop passes down shares a sync. The engine wakes the loop once
+for each commit group, and that one wake-up completes every call of the group.
 """
 
 import asyncio
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from holdfast import _engine
+from holdfast.server.loop import IdleLoop
 
 # gRPC code and response message; with a code other than 0, a google.rpc.Status.
 Answer: TypeAlias = tuple[int, bytes]
 
+# One timer for all calls: their deadlines are kept to within this many seconds.
+_SWEEP_S: Final = 0.02
 
-@dataclass(frozen=True, slots=True)
+
 class Begun:
-    """A call that was passed down.
+    """A call that was passed down."""
 
-    Attributes:
-        ticket: Its name between the loop and the engine.
-        answer: Completed when what the answer depends on is durable.
-        left_ms: How long its caller waits.
-        locale: Language of its caller.
-    """
+    __slots__ = ("answer", "due", "locale", "ticket")
 
-    ticket: int
-    answer: "asyncio.Future[Answer]"
-    left_ms: int
-    locale: str
+    def __init__(self, ticket: int, due: float, locale: str) -> None:
+        """Begins without an answer.
+
+        Args:
+            ticket: Its name between the loop and the engine.
+            due: When its caller stops waiting, in the loop's seconds.
+            locale: Language of its caller.
+        """
+        self.ticket = ticket
+        self.due = due
+        self.locale = locale
+        # A future until what the answer depends on is durable.
+        self.answer: Answer | asyncio.Future[Answer]
 
 
 class PendingCalls:
     """The calls of one engine on one loop that have no answer yet."""
 
-    def __init__(self, engine: _engine.Engine, on_group: Callable[[], None]) -> None:
-        """Attaches to the running loop; `detach` undoes it.
+    def __init__(
+        self, engine: _engine.Engine, loop: IdleLoop, on_group: Callable[[], None]
+    ) -> None:
+        """Attaches to the loop; `detach` undoes it.
 
         Args:
             engine: Where the calls go.
+            loop: Where their callers wait.
             on_group: Runs on the loop after each commit group, its calls completed.
         """
         self._engine = engine
         self._on_group = on_group
         self._tickets = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[int, Begun] = {}
+        self._gathering = False
+        self._loop = loop
+        loop.before_sleep(self._flush)
         self._fd = engine.completions_fd()
         self._loop.add_reader(self._fd, self._complete)
+        self._sweeping = self._loop.call_later(_SWEEP_S, self._sweep)
 
     def __len__(self) -> int:
         """How many wait."""
@@ -57,39 +69,57 @@ class PendingCalls:
 
     def detach(self) -> None:
         """Stops listening for completed groups."""
+        self._sweeping.cancel()
+        self._loop.before_sleep(None)
         self._loop.remove_reader(self._fd)
 
     def _complete(self) -> None:
         for ticket, code, payload in self._engine.take_completions():
-            answer = self._waiting.pop(ticket, None)
-            if answer is not None and not answer.done():
-                answer.set_result((code, payload))
+            self._settle(ticket, (code, payload))
         self._on_group()
+
+    def _settle(self, ticket: int, answer: Answer) -> None:
+        begun = self._waiting.pop(ticket, None)
+        if begun is not None and isinstance(begun.answer, asyncio.Future):
+            if not begun.answer.done():
+                begun.answer.set_result(answer)
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        late = [begun for begun in self._waiting.values() if begun.due <= now]
+        for begun in late:
+            when = {"when": "while the journal was writing"}
+            status = _engine.refusal_status("DEADLINE_EXCEEDED", when, begun.locale)
+            self._settle(begun.ticket, status)
+        self._sweeping = self._loop.call_later(_SWEEP_S, self._sweep)
 
     def begin(
         self, path: str, request: bytes, token: str | None, left_ms: int, locale: str
     ) -> Begun:
         """Passes one message down; does not wait."""
-        ticket = next(self._tickets)
-        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._engine.gather()
+        self._gathering = True
+        begun = Begun(next(self._tickets), self._loop.time() + left_ms / 1_000, locale)
         # Completions are taken by this thread only, so none is missed in between.
-        ready = self._engine.submit(ticket, path, request, token, left_ms, locale)
+        ready = self._engine.submit(begun.ticket, path, request, token, left_ms, locale)
         if ready is None:
-            self._waiting[ticket] = answer
+            begun.answer = self._loop.create_future()
+            self._waiting[begun.ticket] = begun
         else:
-            answer.set_result(ready)
-        return Begun(ticket, answer, left_ms, locale)
+            begun.answer = ready
+        return begun
+
+    def _flush(self) -> None:
+        if self._gathering:
+            self._gathering = False
+            self._engine.flush()
 
     async def finish(self, begun: Begun) -> Answer:
         """Waits for the answer, no longer than the caller does."""
-        if begun.answer.done():
-            return begun.answer.result()
+        if isinstance(begun.answer, tuple):
+            return begun.answer
         try:
-            async with asyncio.timeout(begun.left_ms / 1_000):
-                return await begun.answer
-        except TimeoutError:
-            when = {"when": "while the journal was writing"}
-            return _engine.refusal_status("DEADLINE_EXCEEDED", when, begun.locale)
+            return await begun.answer
         finally:
             self.forget(begun)
 

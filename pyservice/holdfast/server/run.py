@@ -21,6 +21,7 @@ from holdfast.engine import ManualClock
 from holdfast.messages import SERVICE_FILES
 from holdfast.server.front import Front
 from holdfast.server.log import Log
+from holdfast.server.loop import IdleLoop
 from holdfast.server.metrics import CallMetrics, EngineCollector, MetricsEndpoint
 from holdfast.server.observer import Observer
 from holdfast.server.operator_token import token_file, token_sha256
@@ -91,14 +92,18 @@ def serve(
     settings.check()
     log = Log(sys.stderr)
     try:
-        return asyncio.run(_Server(settings, log).run(ready, clock))
+        with asyncio.Runner(loop_factory=IdleLoop) as runner:
+            loop = runner.get_loop()
+            assert isinstance(loop, IdleLoop)
+            return runner.run(_Server(settings, log, loop).run(ready, clock))
     finally:
         log.close()
 
 
 class _Server:
-    def __init__(self, settings: ServerSettings, log: Log) -> None:
+    def __init__(self, settings: ServerSettings, log: Log, loop: IdleLoop) -> None:
         self._settings = settings
+        self._loop = loop
         self._log = log
         self._stop = asyncio.Event()
         self._registry = CollectorRegistry()
@@ -120,9 +125,8 @@ class _Server:
     async def run(self, ready: Callable[[ReadyInfo], None], clock: ManualClock | None) -> int:
         token = token_file(self._settings)
         digest = token_sha256(token)
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signalled)
+            self._loop.add_signal_handler(number, self._signalled)
         server = self._server()
         port = self._bind(server)
         await self._set_health(_NOT_SERVING)
@@ -194,7 +198,7 @@ class _Server:
         ready: Callable[[ReadyInfo], None],
     ) -> int:
         settings = self._settings
-        front = Front(engine, settings.default_deadline_ms, self._observer)
+        front = Front(engine, self._loop, settings.default_deadline_ms, self._observer)
         self._metrics.watch(front.in_flight, front.streams_open)
         self._registry.register(EngineCollector(engine.metrics_json))
         endpoint: MetricsEndpoint | None = None
