@@ -237,7 +237,7 @@ fn many_threads_append_and_every_one_is_durable_before_it_is_told() {
         for _ in 0..8 {
             let (writer, reader) = (Arc::clone(&writer), Arc::clone(&reader));
             scope.spawn(move || {
-                for _ in 0..200 {
+                for _ in 0..12 {
                     let seq = writer.append(b"one");
                     writer.wait(seq, None).expect("durable");
                     assert_eq!(reader.read(seq).expect("on disk"), b"one");
@@ -314,4 +314,25 @@ fn the_first_failure_poisons_the_journal() {
         "what was durable stays so"
     );
     assert!(writer.flush_and_close().is_err());
+}
+
+#[test]
+fn a_check_beside_a_busy_writer_finds_nothing_torn() {
+    let folder = Folder::new("beside");
+    let opened = FileJournal::open(&folder.0, FileOptions::default()).expect("opened");
+    let writer = Writer::start(Box::new(opened.0), Box::new(|| Ok(())));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let seq = writer.append(&[7; 3_000]);
+                writer.wait(seq, None).expect("durable");
+            }
+        });
+        for _ in 0..12 {
+            let report = verify(&folder.0).expect("whole");
+            assert_eq!(report.recovery.torn_bytes, 0);
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
 }

@@ -109,7 +109,7 @@ impl FileJournal {
     /// damaged; nothing is changed then.
     pub fn open(folder: &Path, options: FileOptions) -> Result<(Self, Recovery), JournalError> {
         fs::create_dir_all(folder).map_err(JournalError::io("create", folder))?;
-        let mut survey = Survey::of(folder)?;
+        let mut survey = Survey::of(folder, false)?;
         if survey.segments.is_empty() {
             survey.begin(folder)?;
         }
@@ -164,7 +164,7 @@ impl FileJournal {
     /// # Errors
     /// As [`FileJournal::open`].
     pub fn open_reader(folder: &Path) -> Result<(Arc<dyn Reader>, u64), JournalError> {
-        let survey = Survey::of(folder)?;
+        let survey = Survey::of(folder, true)?;
         let reader = FileReader {
             index: Arc::new(RwLock::new(Index {
                 segments: survey.segments,
@@ -293,9 +293,15 @@ fn create_segment(folder: &Path, origin: &Origin) -> io::Result<(PathBuf, File)>
     Ok((path, file))
 }
 
+/// How often a reader beside a writer looks again at one segment's tail.
+const LOOKS: u32 = 50;
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
 /// Everything that reading a folder once tells.
 #[derive(Debug)]
 struct Survey {
+    /// A writer may be at work: what stands at the tail may be half written.
+    beside_writer: bool,
     segments: Vec<Indexed>,
     recovery: Recovery,
     tail: Tail,
@@ -303,8 +309,9 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(folder: &Path) -> Result<Self, JournalError> {
+    fn of(folder: &Path, beside_writer: bool) -> Result<Self, JournalError> {
         let mut survey = Self {
+            beside_writer,
             segments: Vec::new(),
             recovery: Recovery::default(),
             tail: Tail {
@@ -388,17 +395,33 @@ impl Survey {
     fn read_frames(&mut self, path: &Path, is_last: bool) -> Result<(), JournalError> {
         let file = Arc::clone(&self.segments.last().expect("pushed before").file);
         let mut buffer = Vec::new();
+        let mut looks_left = if self.beside_writer { LOOKS } else { 0 };
         loop {
             let found = read_frame(&file, self.tail.offset, &mut buffer)
                 .map_err(JournalError::io("read", path))?;
-            match found {
-                Found::Frame(header) => match self.misfit(&header) {
-                    None => self.take(&header, &buffer),
-                    Some(detail) => return Err(self.corrupt(path, self.tail.offset, detail)),
-                },
-                Found::Nothing => return self.finish(path, &file, is_last, "there are zeros"),
-                Found::Damage(detail) => return self.finish(path, &file, is_last, detail),
+            let detail = match found {
+                Found::Frame(header) => {
+                    if let Some(detail) = self.misfit(&header) {
+                        return Err(self.corrupt(path, self.tail.offset, detail));
+                    }
+                    self.take(&header, &buffer);
+                    continue;
+                }
+                Found::Nothing => "there are zeros",
+                Found::Damage(detail) => detail,
+            };
+            let leftover =
+                last_nonzero(&file, self.tail.offset).map_err(JournalError::io("read", path))?;
+            if leftover == 0 {
+                return Ok(());
             }
+            if looks_left == 0 {
+                return self.judge(path, &file, is_last, detail, leftover);
+            }
+            // What is half written now is whole in a moment; only what a crash
+            // left stays as it is.
+            looks_left -= 1;
+            std::thread::sleep(LOOK_AGAIN);
         }
     }
 
@@ -442,25 +465,21 @@ impl Survey {
         };
     }
 
-    /// No whole frame follows at the tail: the end, a torn write, or damage.
-    fn finish(
+    /// No whole frame follows at the tail, but something: a torn write or damage.
+    fn judge(
         &mut self,
         path: &Path,
         file: &File,
         is_last: bool,
         detail: &str,
+        leftover: u64,
     ) -> Result<(), JournalError> {
         let at = self.tail.offset;
-        let io_error = |error| JournalError::io("read", path)(error);
-        if let Some(later) =
-            segment::later_frame(file, at, self.tail.next_group - 1).map_err(io_error)?
-        {
+        let later = segment::later_frame(file, at, self.tail.next_group - 1)
+            .map_err(JournalError::io("read", path))?;
+        if let Some(later) = later {
             let detail = format!("{detail}, but group {} after it is whole", later.group);
             return Err(self.corrupt(path, at, detail));
-        }
-        let leftover = last_nonzero(file, at).map_err(io_error)?;
-        if leftover == 0 {
-            return Ok(());
         }
         if !is_last {
             return Err(self.corrupt(path, at, format!("{detail}, but there is a later segment")));
@@ -611,7 +630,7 @@ pub struct Report {
 /// # Errors
 /// As [`FileJournal::open`].
 pub fn verify(folder: &Path) -> Result<Report, JournalError> {
-    let survey = Survey::of(folder)?;
+    let survey = Survey::of(folder, true)?;
     let mut bytes = 0;
     for segment in &survey.segments {
         bytes += segment
