@@ -321,18 +321,17 @@ fn a_check_beside_a_busy_writer_finds_nothing_torn() {
     let folder = Folder::new("beside");
     let opened = FileJournal::open(&folder.0, FileOptions::default()).expect("opened");
     let writer = Writer::start(Box::new(opened.0), Box::new(|| Ok(())));
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+    let reports: Vec<_> = std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            for _ in 0..3_000 {
                 let seq = writer.append(&[7; 3_000]);
                 writer.wait(seq, None).expect("durable");
             }
         });
-        for _ in 0..12 {
-            let report = verify(&folder.0).expect("whole");
-            assert_eq!(report.recovery.torn_bytes, 0);
-        }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        std::iter::from_fn(|| (!writing.is_finished()).then(|| verify(&folder.0))).collect()
     });
+    assert!(reports.len() > 1, "{} checks beside it", reports.len());
+    for report in reports {
+        assert_eq!(report.expect("whole").recovery.torn_bytes, 0);
+    }
 }

@@ -500,6 +500,7 @@ class EngineStatus:
     now: datetime | None
     next_deadline: datetime | None
     clock_problem: str
+    merchants: int
     policy_version: int
 
 

@@ -293,7 +293,7 @@ fn create_segment(folder: &Path, origin: &Origin) -> io::Result<(PathBuf, File)>
     Ok((path, file))
 }
 
-/// How often a reader beside a writer looks again at one segment's tail.
+/// How often a reader beside a writer looks again at what is not whole.
 const LOOKS: u32 = 50;
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
@@ -395,7 +395,8 @@ impl Survey {
     fn read_frames(&mut self, path: &Path, is_last: bool) -> Result<(), JournalError> {
         let file = Arc::clone(&self.segments.last().expect("pushed before").file);
         let mut buffer = Vec::new();
-        let mut looks_left = if self.beside_writer { LOOKS } else { 0 };
+        let looks = if self.beside_writer { LOOKS } else { 0 };
+        let mut looks_left = looks;
         loop {
             let found = read_frame(&file, self.tail.offset, &mut buffer)
                 .map_err(JournalError::io("read", path))?;
@@ -405,6 +406,7 @@ impl Survey {
                         return Err(self.corrupt(path, self.tail.offset, detail));
                     }
                     self.take(&header, &buffer);
+                    looks_left = looks;
                     continue;
                 }
                 Found::Nothing => "there are zeros",
