@@ -237,7 +237,7 @@ fn many_threads_append_and_every_one_is_durable_before_it_is_told() {
         for _ in 0..8 {
             let (writer, reader) = (Arc::clone(&writer), Arc::clone(&reader));
             scope.spawn(move || {
-                for _ in 0..12 {
+                for _ in 0..200 {
                     let seq = writer.append(b"one");
                     writer.wait(seq, None).expect("durable");
                     assert_eq!(reader.read(seq).expect("on disk"), b"one");
@@ -334,4 +334,62 @@ fn a_check_beside_a_busy_writer_finds_nothing_torn() {
     for report in reports {
         assert_eq!(report.expect("whole").recovery.torn_bytes, 0);
     }
+}
+
+/// A journal that stands still until it is told to go on.
+struct Standing {
+    inner: MemoryJournal,
+    go: std::sync::mpsc::Receiver<()>,
+}
+
+impl Journal for Standing {
+    fn commit(&mut self, group: &Group<'_>) -> io::Result<()> {
+        self.go.recv().map_err(io::Error::other)?;
+        self.inner.commit(group)
+    }
+
+    fn seal(&mut self) -> io::Result<()> {
+        self.inner.seal()
+    }
+
+    fn idle_after(&self) -> Duration {
+        self.inner.idle_after()
+    }
+
+    fn last_seq(&self) -> u64 {
+        self.inner.last_seq()
+    }
+
+    fn durability(&self) -> holdfast_engine::journal::Durability {
+        self.inner.durability()
+    }
+
+    fn reader(&self) -> Arc<dyn holdfast_engine::journal::Reader> {
+        self.inner.reader()
+    }
+}
+
+/// A disk that stands still fills the queue; then new work is refused with
+/// OVERLOADED, and taken again when the disk goes on.
+#[test]
+fn a_full_queue_is_told_with_its_numbers_and_empties_again() {
+    let (tell, go) = std::sync::mpsc::channel();
+    let journal = Standing {
+        inner: MemoryJournal::default(),
+        go,
+    };
+    let writer = Writer::start(Box::new(journal), Box::new(|| Ok(())));
+    let record = vec![7; 1 << 20];
+    let mut appended = 0;
+    while writer.overloaded().is_none() {
+        assert!(appended < 100, "100 MiB wait and nobody objects");
+        writer.append(&record);
+        appended += 1;
+    }
+    let (waiting, limit) = writer.overloaded().expect("overloaded");
+    assert!(waiting > limit && limit == 64 << 20, "{waiting} of {limit}");
+    tell.send(()).expect("it listens");
+    tell.send(()).expect("it listens");
+    writer.wait(appended, None).expect("durable");
+    assert!(writer.overloaded().is_none());
 }

@@ -1,4 +1,4 @@
-"""The extension module. Every call leaves the interpreter while the engine works."""
+"""The extension module. Calls that block leave the interpreter to others meanwhile."""
 
 import os
 from typing import final

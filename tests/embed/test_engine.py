@@ -351,3 +351,11 @@ def test_a_killed_process_loses_no_acknowledged_order(tmp_path: Path) -> None:
     assert seq >= live.state_seq
     assert len(replayed) == 64
     assert len(acknowledged) > 200
+
+
+def test_a_deadline_that_has_passed_is_told_and_nothing_is_done() -> None:
+    with holdfast.Engine.memory(deadline_ms=0) as engine:
+        with pytest.raises(holdfast.DeadlineExceeded) as refused:
+            stocked(engine)
+        assert refused.value.facts["when"] == "before the call was looked at; nothing was done"
+        assert refused.value.reason == "DEADLINE_EXCEEDED"

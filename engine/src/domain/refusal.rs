@@ -66,7 +66,6 @@ closed_enum! {
         CommitUnknown = 92 "COMMIT_UNKNOWN",
         DeadlineExceeded = 93 "DEADLINE_EXCEEDED",
         Internal = 94 "INTERNAL",
-        ClockUnreconciled = 95 "CLOCK_UNRECONCILED",
         WatchTooSlow = 96 "WATCH_TOO_SLOW",
     }
 }
@@ -293,7 +292,6 @@ pub const SPECS: &[RefusalSpec] = specs! {
     CommitUnknown Unavailable fresh "The outcome is unknown: {detail}. Repeat with the same request_id to learn it." "结果未知：{detail}。请用相同的 request_id 重试以确认。";
     DeadlineExceeded DeadlineExceeded fresh "The deadline passed {when}. Repeat with the same request_id to learn the outcome." "已超过时限（{when}）。请用相同的 request_id 重试以确认结果。";
     Internal Internal fresh "Something is wrong inside the engine; incident {incident}. Report it." "引擎内部错误，编号 {incident}。请上报。";
-    ClockUnreconciled FailedPrecondition fresh "The clock is {detail}; deadlines stand still until an operator reconciles it." "时钟异常：{detail}。在运维确认之前，所有到期时间暂停。";
     WatchTooSlow OutOfRange fresh "Position {seq} cannot be delivered: {detail}. Read the state, then watch from its state_seq." "位置 {seq} 无法送达：{detail}。请先读取状态，再从 state_seq 继续订阅。";
 };
 

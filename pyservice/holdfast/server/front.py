@@ -48,6 +48,19 @@ class Front:
         """The handler of each method, by the method's path."""
         return {path: self._handler(path, kind) for path, kind, _ in _engine.methods()}
 
+    def unknown(self, path: str) -> Handler:
+        """Answers a method of ours that there is not: in our words, not the framework's."""
+
+        async def handle(request: bytes, context: Context) -> bytes:
+            began = time.perf_counter()
+            _, locale = caller(context)
+            answer = _engine.refusal_status("METHOD_UNKNOWN", {"method": path[:128]}, locale)
+            # One name for all of them: a caller cannot make metrics grow.
+            self._note("/unknown", request, answer, began)
+            await abort(context, answer)
+
+        return grpc.unary_unary_rpc_method_handler(handle)
+
     def in_flight(self) -> int:
         """Calls and stream items that wait for their answer."""
         return len(self._calls)

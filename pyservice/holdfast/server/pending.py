@@ -80,9 +80,9 @@ class PendingCalls:
 
     def _settle(self, ticket: int, answer: Answer) -> None:
         begun = self._waiting.pop(ticket, None)
-        if begun is not None and isinstance(begun.answer, asyncio.Future):
-            if not begun.answer.done():
-                begun.answer.set_result(answer)
+        if begun is None or isinstance(begun.answer, tuple) or begun.answer.done():
+            return
+        begun.answer.set_result(answer)
 
     def _sweep(self) -> None:
         now = self._loop.time()

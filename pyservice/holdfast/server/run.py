@@ -204,7 +204,7 @@ class _Server:
         endpoint: MetricsEndpoint | None = None
         if settings.metrics_port >= 0:
             endpoint = MetricsEndpoint(settings.metrics_port, self._registry)
-        self._routes.open(front.handlers())
+        self._routes.open(front.handlers(), front.unknown)
         await self._set_health(_SERVING)
         ready(self._info(engine, port, endpoint, token))
         failed = await self._until_told(engine)
