@@ -74,32 +74,43 @@ impl Counters {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
 
+    /// Check 1, in the counters: 64 threads, one unit, 10,000 rounds. Whoever
+    /// takes the unit is alone with it, and begins the next round.
     #[test]
     fn sixty_four_threads_take_one_unit_once() {
+        const ROUNDS: usize = 10_000;
         let counters = Counters::default();
-        for _ in 0..200 {
+        let (won, holders) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let next_round = || {
             counters
                 .shift(Bucket::Supplier, Bucket::Available, 1)
                 .expect("suppliers have no end");
-            let won: usize = std::thread::scope(|scope| {
-                let takers: Vec<_> = (0..64)
-                    .map(|_| {
-                        scope.spawn(|| counters.shift(Bucket::Available, Bucket::Held, 1).is_ok())
-                    })
-                    .collect();
-                takers
-                    .into_iter()
-                    .map(|taker| usize::from(taker.join().expect("no panic")))
-                    .sum()
-            });
-            assert_eq!(won, 1);
-            counters
-                .shift(Bucket::Held, Bucket::Customer, 1)
-                .expect("the winner's unit");
-            assert_eq!(counters.on_hand(), 0);
-        }
+        };
+        next_round();
+        std::thread::scope(|scope| {
+            for _ in 0..64 {
+                scope.spawn(|| {
+                    while won.load(Ordering::Relaxed) < ROUNDS {
+                        if counters.shift(Bucket::Available, Bucket::Held, 1).is_err() {
+                            std::hint::spin_loop();
+                            continue;
+                        }
+                        assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                        holders.fetch_sub(1, Ordering::SeqCst);
+                        if won.fetch_add(1, Ordering::Relaxed) + 1 < ROUNDS {
+                            next_round();
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(won.into_inner(), ROUNDS);
+        assert_eq!(counters.get(Bucket::Held), 10_000);
+        assert_eq!(counters.get(Bucket::Available), 0);
     }
 
     #[test]
