@@ -17,5 +17,6 @@ pub mod outcome;
 pub mod policy;
 pub mod refusal;
 pub mod state;
+pub(crate) mod table;
 pub mod time;
 pub mod words;

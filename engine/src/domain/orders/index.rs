@@ -1,11 +1,11 @@
 //! Orders by number and by the channel's id, and where they are kept.
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
 use super::OrderId;
 use super::order::Order;
+use crate::domain::table::Table;
 
 /// Orders per block: a block never moves once it is there, so that adding the
 /// millionth order copies nothing.
@@ -15,8 +15,8 @@ const BLOCK: usize = 4_096;
 #[derive(Debug, Default)]
 pub struct Orders {
     blocks: Vec<Vec<Order>>,
-    by_number: HashTable<OrderId>,
-    by_channel_id: HashTable<OrderId>,
+    by_number: Table<OrderId>,
+    by_channel_id: Table<OrderId>,
     hasher: FixedState,
 }
 

@@ -16,7 +16,8 @@ pub enum ChannelOrderId {
     None,
     /// The part of the order number from this byte on.
     Suffix(u16),
-    Own(Box<str>),
+    /// Rare, and boxed twice so that the common ones stay small.
+    Own(Box<Box<str>>),
 }
 
 /// One order of a merchant.

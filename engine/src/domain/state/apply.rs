@@ -480,7 +480,12 @@ impl Merchant {
             eta: None,
             blocked_by: 0,
             owner: Role::Supervisor,
-            steps: vec![first.clone()],
+            steps: {
+                // Payment is next for nearly all.
+                let mut steps = Vec::with_capacity(2);
+                steps.push(first.clone());
+                steps
+            },
         });
         let index = order.parcels.len() - 1;
         self.put_parcel(id, index);
@@ -887,6 +892,10 @@ impl Merchant {
             if eta.is_some() {
                 parcel.eta = eta;
             }
+            if parcel.steps.len() == parcel.steps.capacity() {
+                // Twelve steps at most come one by one; doubling would waste half.
+                parcel.steps.reserve_exact(2);
+            }
             parcel.steps.push(step);
         });
         Ok(())
@@ -1056,7 +1065,7 @@ fn channel_order_id(number: &str, given: &str) -> ChannelOrderId {
         ("", Some(from)) => {
             u16::try_from(from).map_or(ChannelOrderId::None, ChannelOrderId::Suffix)
         }
-        (given, _) => ChannelOrderId::Own(given.into()),
+        (given, _) => ChannelOrderId::Own(Box::new(given.into())),
     }
 }
 

@@ -23,7 +23,6 @@ mod view;
 use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use super::command::{Command, RequestKey, Submission};
 use super::event::{Entry, Event, MerchantOpened, Record};
@@ -31,6 +30,7 @@ use super::inventory::board::Board;
 use super::orders::lifecycle::Role;
 use super::outcome::{Done, Outcome};
 use super::refusal::{Refusal, RefusalCode};
+use super::table::Table;
 use super::time::Millis;
 
 pub use audit::Finding;
@@ -88,7 +88,7 @@ pub struct State {
 /// Requests that were answered: key, fingerprint of the payload, record.
 #[derive(Debug, Default)]
 struct Requests {
-    index: HashTable<Answered>,
+    index: Table<Answered>,
     /// Refusals are forgotten after the policy's time, oldest first.
     refusals: VecDeque<(Millis, u128)>,
     hasher: FixedState,
@@ -116,9 +116,7 @@ impl Requests {
 
     fn forget(&mut self, key: u128) {
         let hash = self.hash(key);
-        if let Ok(found) = self.index.find_entry(hash, |answered| answered.key == key) {
-            found.remove();
-        }
+        self.index.remove(hash, |answered| answered.key == key);
     }
 
     fn hash(&self, key: u128) -> u64 {

@@ -1,0 +1,98 @@
+//! A hash table that grows a little at a time.
+//!
+//! One large table moves all its entries when it is full: with a hundred thousand
+//! orders that is a stall of tens of milliseconds in the middle of a peak. Many
+//! small tables fill up one by one, and each moves only its own.
+
+use hashbrown::HashTable;
+
+/// A growth moves this part of all entries.
+const PARTS: usize = 256;
+
+/// Entries found by a hash that the caller computes.
+#[derive(Debug)]
+pub struct Table<T> {
+    parts: Box<[HashTable<T>]>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self {
+            parts: (0..PARTS).map(|_| HashTable::new()).collect(),
+        }
+    }
+}
+
+impl<T> Table<T> {
+    /// The first entry with this hash that `is` the one.
+    #[must_use]
+    pub fn find(&self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<&T> {
+        self.parts[part(hash)].find(hash, is)
+    }
+
+    /// Entries that may have this hash.
+    pub fn iter_hash(&self, hash: u64) -> impl Iterator<Item = &T> {
+        self.parts[part(hash)].iter_hash(hash)
+    }
+
+    /// Adds an entry that is not there yet. `hash_of` gives the hash of any entry.
+    pub fn insert_unique(&mut self, hash: u64, entry: T, hash_of: impl Fn(&T) -> u64) {
+        self.parts[part(hash)].insert_unique(hash, entry, hash_of);
+    }
+
+    /// Removes the entry with this hash that `is` the one, if it is there.
+    pub fn remove(&mut self, hash: u64, is: impl FnMut(&T) -> bool) {
+        if let Ok(found) = self.parts[part(hash)].find_entry(hash, is) {
+            found.remove();
+        }
+    }
+}
+
+/// The small tables use the lowest bits and the seven highest.
+const fn part(hash: u64) -> usize {
+    (hash >> 48) as usize % PARTS
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::BuildHasher;
+
+    use foldhash::fast::FixedState;
+
+    use super::*;
+
+    #[test]
+    fn entries_are_found_until_they_are_removed() {
+        let hasher = FixedState::default();
+        let hash = |entry: &u64| hasher.hash_one(entry);
+        let mut table = Table::default();
+        for entry in 0..50_000 {
+            table.insert_unique(hash(&entry), entry, hash);
+        }
+        for entry in (0..50_000).step_by(2) {
+            table.remove(hash(&entry), |found| *found == entry);
+        }
+        for entry in 0..50_000 {
+            let found = table.find(hash(&entry), |found| *found == entry);
+            assert_eq!(found.copied(), (entry % 2 == 1).then_some(entry));
+            assert_eq!(
+                table.iter_hash(hash(&entry)).any(|found| *found == entry),
+                found.is_some()
+            );
+        }
+    }
+
+    #[test]
+    fn all_parts_are_used() {
+        let hasher = FixedState::default();
+        let mut counts = [0_u32; PARTS];
+        for entry in 0..100_000_u64 {
+            counts[part(hasher.hash_one(entry))] += 1;
+        }
+        let (least, most) = (counts.iter().min(), counts.iter().max());
+        assert!(
+            least > Some(&250) && most < Some(&550),
+            "{least:?} to {most:?}"
+        );
+    }
+}
