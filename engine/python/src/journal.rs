@@ -50,7 +50,7 @@ type Replayed = (String, u64, Vec<(String, String, String)>);
 /// hex, its position, and what the audit found as (identity, subject, detail).
 #[pyfunction]
 pub fn replay_journal(py: Python<'_>, path: PathBuf) -> PyResult<Replayed> {
-    let state = py
+    let (state, findings) = py
         .detach(|| replay_folder(&path))
         .map_err(|error| not_opened(py, &error))?;
     let hash = state
@@ -58,8 +58,7 @@ pub fn replay_journal(py: Python<'_>, path: PathBuf) -> PyResult<Replayed> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let findings = state
-        .audit()
+    let findings = findings
         .into_iter()
         .map(|finding| (finding.identity.to_owned(), finding.subject, finding.detail))
         .collect();

@@ -813,3 +813,27 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// Every kind has its line in docs/events.md.
+    #[test]
+    fn the_page_names_every_kind() {
+        let page = include_str!("../../../docs/events.md");
+        let source = include_str!("event.rs");
+        let kinds: Vec<&str> = source
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once("(_) => \""))
+            .map(|(kind, _)| kind)
+            .collect();
+        assert!(kinds.len() > 40, "{kinds:?}");
+        for kind in kinds {
+            let named = page
+                .lines()
+                .filter_map(|line| line.strip_prefix("| "))
+                .filter_map(|line| line.split(" |").next())
+                .any(|names| names.split(", ").any(|name| name == kind));
+            assert!(named, "docs/events.md does not name {kind}");
+        }
+    }
+}

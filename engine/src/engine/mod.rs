@@ -26,7 +26,7 @@ use crate::domain::inventory::board::Board;
 use crate::domain::orders::lifecycle::Role;
 use crate::domain::outcome::Answer;
 use crate::domain::refusal::{Refusal, RefusalCode};
-use crate::domain::state::{Decision, State};
+use crate::domain::state::{Decision, Finding, Ledger, State};
 use crate::journal::{
     CommitError, Durability, FileJournal, FileOptions, FolderLock, Journal, MemoryJournal, Reader,
     Recovery, Writer,
@@ -170,7 +170,12 @@ impl Engine {
         let stores = Stores::open(&settings)?;
         let board = Board::default();
         let mut state = State::new(board.clone());
-        replay(&mut state, stores.reader.as_ref(), stores.recovery.last_seq)?;
+        replay(
+            &mut state,
+            stores.reader.as_ref(),
+            stores.recovery.last_seq,
+            &mut |_| {},
+        )?;
         let vault = Arc::new(stores.vault);
         let durability = stores.journal.durability();
         let flush = Arc::clone(&vault);
@@ -928,7 +933,12 @@ impl Stores {
     }
 }
 
-fn replay(state: &mut State, reader: &dyn Reader, last_seq: u64) -> Result<(), OpenError> {
+fn replay(
+    state: &mut State,
+    reader: &dyn Reader,
+    last_seq: u64,
+    also: &mut dyn FnMut(&Record),
+) -> Result<(), OpenError> {
     let mut failure: Option<OpenError> = None;
     reader.scan(1, last_seq, &mut |seq, bytes| {
         let step = Record::decode(bytes)
@@ -936,7 +946,10 @@ fn replay(state: &mut State, reader: &dyn Reader, last_seq: u64) -> Result<(), O
                 seq,
                 detail: error.to_string(),
             })
-            .and_then(|record| state.replay(&record).map_err(OpenError::from));
+            .and_then(|record| {
+                also(&record);
+                state.replay(&record).map_err(OpenError::from)
+            });
         match step {
             Ok(()) => std::ops::ControlFlow::Continue(()),
             Err(error) => {
@@ -948,16 +961,22 @@ fn replay(state: &mut State, reader: &dyn Reader, last_seq: u64) -> Result<(), O
     failure.map_or(Ok(()), Err)
 }
 
-/// The state that a data folder's journal gives, for checks beside a running
-/// engine: nothing is locked and nothing is written.
+/// The state that a data folder's journal gives, and where it differs from itself
+/// or from the sum of its movements. For checks beside a running engine: nothing is
+/// locked and nothing is written.
 ///
 /// # Errors
 /// [`OpenError`] if the journal cannot be read or does not fit this version.
-pub fn replay_folder(path: &Path) -> Result<State, OpenError> {
+pub fn replay_folder(path: &Path) -> Result<(State, Vec<Finding>), OpenError> {
     let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"))?;
     let mut state = State::new(Board::default());
-    replay(&mut state, reader.as_ref(), last_seq)?;
-    Ok(state)
+    let mut ledger = Ledger::default();
+    replay(&mut state, reader.as_ref(), last_seq, &mut |record| {
+        ledger.book(record);
+    })?;
+    let mut findings = state.audit();
+    findings.extend(ledger.audit(&state));
+    Ok((state, findings))
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

@@ -13,7 +13,7 @@ use holdfast_engine::domain::inventory::board::Board;
 use holdfast_engine::domain::orders::lifecycle::{Node, Role};
 use holdfast_engine::domain::outcome::{Answer, Done, OrderView, ParcelView};
 use holdfast_engine::domain::refusal::{Refusal, RefusalCode};
-use holdfast_engine::domain::state::{Decision, Merchant, State};
+use holdfast_engine::domain::state::{Decision, Ledger, Merchant, State};
 use holdfast_engine::domain::time::{MINUTE, Millis};
 use holdfast_engine::domain::words::{Bucket, Flag, Flags, HoldState, SourceChannel, Urgency};
 use prost::Message;
@@ -109,14 +109,19 @@ impl House {
         assert!(findings.is_empty(), "{findings:#?}");
     }
 
-    /// Replaying the journal, through its bytes, gives the same state.
+    /// Replaying the journal, through its bytes, gives the same state; and the
+    /// movements in it add up to the counters (S4, S5).
     pub fn check_replay(&self) {
         let mut replayed = State::new(Board::default());
+        let mut ledger = Ledger::default();
         for record in &self.journal {
             let bytes = record.encode_to_vec();
             let record = Record::decode(bytes.as_slice()).expect("own encoding");
+            ledger.book(&record);
             replayed.replay(&record).expect("own journal");
         }
+        let findings = ledger.audit(&self.state);
+        assert!(findings.is_empty(), "{findings:#?}");
         assert_eq!(
             replayed.digest(),
             self.state.digest(),

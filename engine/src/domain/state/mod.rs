@@ -10,6 +10,7 @@ mod apply;
 mod audit;
 mod digest;
 mod floor;
+mod ledger;
 mod merchant;
 mod money;
 mod place;
@@ -34,6 +35,7 @@ use super::table::Table;
 use super::time::Millis;
 
 pub use audit::Finding;
+pub use ledger::Ledger;
 pub use merchant::{Merchant, Totals};
 pub use ticking::Advance;
 use tx::Tx;
