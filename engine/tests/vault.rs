@@ -54,12 +54,15 @@ fn documents_survive_reopening_and_rotation_and_never_stand_in_clear() {
         DOCUMENT
     );
     fs::remove_file(&ring).expect("the ring is lost");
+    let refused = Vault::open(&documents, &ring).expect_err("no ring is made beside documents");
+    assert!(refused.to_string().contains("it is missing"), "{refused}");
+    assert!(!ring.exists(), "a refused start leaves nothing behind");
+    fs::rename(documents.join("documents.vault"), root.join("lost")).expect("moved away");
     let vault = Vault::open(&documents, &ring).expect("a new ring");
     assert!(
         vault.open_document("shop", &second).is_err(),
         "another key opens nothing"
     );
-    let _ = fs::remove_dir_all(&root);
 }
 
 #[test]

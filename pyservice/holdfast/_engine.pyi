@@ -128,6 +128,9 @@ def verify_journal(path: str | os.PathLike[str]) -> str:
 def dump_journal(path: str | os.PathLike[str], from_seq: int, limit: int) -> list[str]:
     """Records from a position on as JSON lines."""
 
+def rotate_key(path: str | os.PathLike[str], key_file: str | os.PathLike[str] | None = None) -> int:
+    """Make a new master key of a closed folder's documents current; its id. Raises OpenError."""
+
 def replay_journal(
     path: str | os.PathLike[str],
 ) -> tuple[str, int, list[tuple[str, str, str]]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import holdfast
 from holdfast.cli import main
 from holdfast.cli.parser import build_parser
 from holdfast.cli.texts import TEXTS
@@ -77,6 +78,28 @@ def test_journals_are_verified_and_dumped_beside_a_running_server(
     kinds = [event["type"] for line in out.splitlines() for event in json.loads(line)["events"]]
     assert code == 0
     assert {"EngineStarted", "TokenIssued", "StockReceived"} <= set(kinds)
+
+
+def test_a_new_key_seals_what_comes_and_old_documents_stay_readable(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    at = ("--data", str(tmp_path))
+    with holdfast.Engine.open(tmp_path) as engine:
+        engine.receive_stock(request_id="r", sku="cup", warehouse="hz", quantity=1)
+        engine.place_order(
+            request_id="p",
+            order_number="A",
+            source_channel="PHONE",
+            urgency="NORMAL",
+            lines=[{"sku": "cup", "warehouse": "hz", "quantity": 1}],
+            document=b"receiver",
+        )
+        code, _, err = run(capsys, "keys", "rotate", *at)
+        assert (code, "LOCKED" in err) == (3, True)
+    code, out, _ = run(capsys, "keys", "rotate", "--json", *at)
+    assert (code, json.loads(out)) == (0, {"key": 2})
+    with holdfast.Engine.open(tmp_path) as engine:
+        assert engine.get_order_document("A", purpose="test").document == b"receiver"
 
 
 def test_a_credential_is_issued_and_works(

@@ -179,6 +179,9 @@ def test_an_order_document_is_sealed_and_comes_back(tmp_path: Path) -> None:
         stocked(engine)
         place(engine, "A", document=secret.encode())
         assert engine.get_order_document("A", purpose="shipping").document.decode() == secret
+        (opened,) = engine.watch_events(types=["DocumentOpened"])
+        assert (opened.order_number, opened.actor) == ("A", "embedded")
+        assert opened.facts["purpose"] == "shipping"
     for path in (tmp_path / "data").rglob("*"):
         if path.is_file():
             assert b"13800138000" not in path.read_bytes(), path

@@ -1,9 +1,9 @@
-//! Journals beside a running engine: verify, dump, replay.
+//! Data folders without an engine: verify, dump, replay, new keys.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use holdfast_engine::engine::replay_folder;
+use holdfast_engine::engine::{replay_folder, rotate_key as rotate};
 use holdfast_engine::journal::{FileJournal, verify};
 use holdfast_engine::wire::event::decode_json;
 use pyo3::prelude::*;
@@ -63,4 +63,13 @@ pub fn replay_journal(py: Python<'_>, path: PathBuf) -> PyResult<Replayed> {
         .map(|finding| (finding.identity.to_owned(), finding.subject, finding.detail))
         .collect();
     Ok((hash, state.seq(), findings))
+}
+
+/// Makes a new master key of a data folder's sealed documents current; its id.
+/// `key_file` names a ring that is kept outside of the folder.
+#[pyfunction]
+#[pyo3(signature = (path, key_file=None))]
+pub fn rotate_key(py: Python<'_>, path: PathBuf, key_file: Option<PathBuf>) -> PyResult<u32> {
+    py.detach(|| rotate(&path, key_file.as_deref()))
+        .map_err(|error| not_opened(py, &error))
 }

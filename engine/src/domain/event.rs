@@ -49,7 +49,7 @@ pub struct Record {
 pub struct Entry {
     #[prost(
         oneof = "Event",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42"
     )]
     pub event: Option<Event>,
     #[prost(message, repeated, tag = "100")]
@@ -158,6 +158,8 @@ pub enum Event {
     ParcelCompleted(ParcelCompleted),
     #[prost(message, tag = "41")]
     UnmappedSkuSeen(UnmappedSkuSeen),
+    #[prost(message, tag = "42")]
+    DocumentOpened(DocumentOpened),
 }
 
 /// The engine came up after being away (H13).
@@ -764,6 +766,16 @@ pub struct UnmappedSkuSeen {
     pub order_number: String,
 }
 
+/// Somebody read an order's sealed document. Changes nothing; it is the proof
+/// of who saw a receiver's data, when and why.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct DocumentOpened {
+    #[prost(uint32, tag = "1")]
+    pub order: u32,
+    #[prost(string, tag = "2")]
+    pub purpose: String,
+}
+
 impl Event {
     /// The event's name, as other systems see it.
     #[must_use]
@@ -810,6 +822,7 @@ impl Event {
             Self::ParcelOverdue(_) => "ParcelOverdue",
             Self::ParcelCompleted(_) => "ParcelCompleted",
             Self::UnmappedSkuSeen(_) => "UnmappedSkuSeen",
+            Self::DocumentOpened(_) => "DocumentOpened",
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::journal::{
     CommitError, Durability, FileJournal, FileOptions, FolderLock, Journal, MemoryJournal, Reader,
     Recovery, Writer,
 };
-use crate::vault::Vault;
+use crate::vault::{Vault, VaultError};
 use crate::views::Locale;
 use crate::wire::decode::{self, Decoded, Request};
 use crate::wire::methods::{self, Kind, MethodSpec};
@@ -99,7 +99,7 @@ pub enum OpenError {
     #[error(transparent)]
     Journal(#[from] crate::journal::JournalError),
     #[error(transparent)]
-    Vault(#[from] crate::vault::VaultError),
+    Vault(#[from] VaultError),
     #[error(
         "{0}. The journal and this version of the engine do not agree; restore a backup or use the version that wrote it"
     )]
@@ -378,7 +378,7 @@ impl Shared {
         match request {
             Request::Command(decoded) => self.one(*decoded, &merchant, locale, in_stream),
             Request::Batch(items) => self.batch(items, &merchant, locale),
-            Request::Query(query) => self.query(&query, &merchant, locale),
+            Request::Query(query) => self.query(&query, &principal, &merchant, locale),
             Request::Watch(_) => Step::Ready(Reply::refused(
                 &Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method),
                 locale,
@@ -545,7 +545,11 @@ impl Shared {
                 if let Some(record) = anyway {
                     self.writer.append(&record.encode_to_vec());
                 }
-                Step::Ready(self.refuse_item(&refusal, locale, in_stream))
+                let reply = self.refuse_item(&refusal, locale, in_stream);
+                Step::After {
+                    seq: state.seq(),
+                    finish: Box::new(move |_| reply),
+                }
             }
         }
     }
@@ -729,8 +733,10 @@ impl Shared {
                 }
                 Decision::Fresh(refusal, anyway) => {
                     if let Some(record) = anyway {
-                        last = self.writer.append(&record.encode_to_vec());
+                        self.writer.append(&record.encode_to_vec());
                     }
+                    // It tells what others did, and waits for it.
+                    last = state.seq();
                     let outcome = reply::refused_outcome(&refusal, None, locale);
                     outcomes.push(Item::Ready(Box::new(outcome)));
                 }
@@ -809,9 +815,19 @@ impl Shared {
     }
 
     /// A read: exact at its instant, sent when what it saw is durable.
-    fn query(&self, query: &decode::Query, merchant: &str, locale: Locale) -> Step {
-        if let decode::Query::GetOrderDocument { order_number, .. } = query {
-            return self.document(order_number, merchant, locale);
+    fn query(
+        &self,
+        query: &decode::Query,
+        principal: &Principal,
+        merchant: &str,
+        locale: Locale,
+    ) -> Step {
+        if let decode::Query::GetOrderDocument {
+            order_number,
+            purpose,
+        } = query
+        {
+            return self.document(order_number, purpose, principal, merchant, locale);
         }
         let facts = EngineFacts {
             now: self.clock.now(),
@@ -837,26 +853,43 @@ impl Shared {
         }
     }
 
-    fn document(&self, order_number: &str, merchant: &str, locale: Locale) -> Step {
-        let state = self.core.lock();
-        let seq = state.seq();
-        let found = queries::document_ref(&state, merchant, order_number);
-        drop(state);
-        let opened = found.and_then(|(number, reference)| {
-            let document = self
-                .vault
-                .open_document(merchant, &reference)
-                .map_err(|error| {
-                    Refusal::new(RefusalCode::DocumentNotFound)
-                        .fact("order_number", &number)
-                        .fact("detail", error)
-                })?;
-            Ok(queries::document(document, &reference))
-        });
-        let reply = opened.map_or_else(|refusal| Reply::refused(&refusal, locale), Reply::ok);
+    /// Opens a sealed document once it is durable who asked for it, and why.
+    fn document(
+        &self,
+        order_number: &str,
+        purpose: &str,
+        principal: &Principal,
+        merchant: &str,
+        locale: Locale,
+    ) -> Step {
+        let mut state = self.core.lock();
+        let (order, reference) = match queries::document_ref(&state, merchant, order_number) {
+            Ok(found) => found,
+            Err(refusal) => {
+                let reply = Reply::refused(&refusal, locale);
+                return Step::After {
+                    seq: state.seq(),
+                    finish: Box::new(move |_| reply),
+                };
+            }
+        };
+        let now = self.clock.now();
+        let record = state.open_document(merchant, principal, order, purpose, now);
+        let seq = self.writer.append(&record.encode_to_vec());
+        let (merchant, order_number) = (merchant.to_owned(), order_number.to_owned());
+        let finish = move |shared: &Shared| match shared.vault.open_document(&merchant, &reference)
+        {
+            Ok(document) => Reply::ok(queries::document(document, &reference)),
+            Err(error) => Reply::refused(
+                &Refusal::new(RefusalCode::DocumentNotFound)
+                    .fact("order_number", order_number)
+                    .fact("detail", error),
+                locale,
+            ),
+        };
         Step::After {
             seq,
-            finish: Box::new(move |_| reply),
+            finish: Box::new(finish),
         }
     }
 
@@ -918,11 +951,7 @@ impl Stores {
         };
         let (journal, recovery) = FileJournal::open(&path.join("journal"), options)?;
         let reader = journal.reader();
-        let key_file = settings
-            .key_file
-            .clone()
-            .unwrap_or_else(|| path.join("keys").join("ring.json"));
-        let vault = Vault::open(&path.join("documents"), &key_file)?;
+        let vault = open_vault(path, settings.key_file.as_deref())?;
         Ok(Self {
             journal: Box::new(journal),
             reader,
@@ -931,6 +960,21 @@ impl Stores {
             lock: Some(lock),
         })
     }
+}
+
+fn open_vault(path: &Path, key_file: Option<&Path>) -> Result<Vault, VaultError> {
+    let in_folder = path.join("keys").join("ring.json");
+    Vault::open(&path.join("documents"), key_file.unwrap_or(&in_folder))
+}
+
+/// Makes a new master key of a data folder's documents current and gives its id.
+/// No engine may have the folder open; the next one seals with the new key.
+///
+/// # Errors
+/// [`OpenError`] if the folder is in use or the ring cannot be read or written.
+pub fn rotate_key(path: &Path, key_file: Option<&Path>) -> Result<u32, OpenError> {
+    let _lock = FolderLock::take(path)?;
+    Ok(open_vault(path, key_file)?.rotate()?)
 }
 
 fn replay(

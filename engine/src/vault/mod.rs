@@ -10,8 +10,8 @@
 //! and in the backup of your secrets. Without it documents are gone for good;
 //! stock, orders and nodes are not touched by that.
 //!
-//! **Rotation.** [`Vault::rotate`] makes a new master key current; older keys
-//! stay in the ring to read older documents. **Erasure.** [`Vault::erase`]
+//! **Rotation.** [`Vault::rotate`] (`holdfast keys rotate`) makes a new master
+//! key current; older keys stay in the ring to read older documents. **Erasure.** [`Vault::erase`]
 //! overwrites a document's wrapped key: the document is unreadable from then
 //! on, and the journal's chain stays valid.
 
@@ -45,7 +45,7 @@ pub enum VaultError {
         path: PathBuf,
         source: io::Error,
     },
-    #[error("the key ring {path} is not readable: {detail}. Restore it from your secrets' backup")]
+    #[error("the key ring {path} cannot be used: {detail}. Restore it from your secrets' backup")]
     Ring { path: PathBuf, detail: String },
     #[error("there is no document at {0}")]
     Missing(u64),
@@ -134,6 +134,16 @@ impl Vault {
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(VaultError::io("sync", folder))?;
+        if end > 0 && !key_file.exists() {
+            // A fresh ring in its place would look like documents that were tampered with.
+            return Err(VaultError::Ring {
+                path: key_file.to_owned(),
+                detail: format!(
+                    "it is missing, and {end} bytes of documents are sealed under it; to go on without them move {} away",
+                    path.display()
+                ),
+            });
+        }
         let ring = KeyRing::open(key_file)?;
         Ok(Self {
             shelf: Mutex::new(Shelf {

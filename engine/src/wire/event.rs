@@ -272,6 +272,7 @@ fn said(event: &Event, merchant: &Merchant) -> Said {
             .fact("outer_code", name(e.outer_code))
             .fact("channel_sku", name(e.channel_sku))
             .fact("order_number", &e.order_number),
+        Event::DocumentOpened(e) => Said::of_order(e.order).fact("purpose", &e.purpose),
         Event::PolicyPublished(_) => Said::default(),
         Event::ClockReconciled(e) => Said::default().fact("why", &e.reason),
         Event::DeviceRegistered(e) => Said::default()

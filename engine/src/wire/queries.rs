@@ -113,22 +113,22 @@ pub fn document_ref(
     state: &State,
     merchant: &str,
     order_number: &str,
-) -> Result<(String, DocumentRef), Refusal> {
+) -> Result<(OrderId, DocumentRef), Refusal> {
     let merchant = state
         .merchant(merchant)
         .ok_or_else(|| not_found(order_number))?;
-    let order = merchant
+    let id = merchant
         .orders
         .find(order_number)
-        .map(|id| merchant.orders.get(id))
         .ok_or_else(|| not_found(order_number))?;
+    let order = merchant.orders.get(id);
     let none = || {
         Refusal::new(RefusalCode::DocumentNotFound)
             .fact("order_number", &order.number)
             .fact("detail", "it came without one")
     };
     Ok((
-        order.number.to_string(),
+        id,
         DocumentRef::from_bytes(&order.document).ok_or_else(none)?,
     ))
 }

@@ -1,4 +1,4 @@
-"""Commands that look whether all is well: journal, state, audit, machine."""
+"""Commands that look after a data folder: journal, state, audit, keys, machine."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ def journal_verify(options: argparse.Namespace) -> int:
     """Checks every frame; damage before the end is a finding."""
     try:
         with Typed():
-            report = json.loads(_engine.verify_journal(_journal_of(options)))
+            report = json.loads(_engine.verify_journal(_data_of(options)))
     except holdfast.JournalCorruptError as error:
         tell(error, options.lang, as_json=options.json)
         return REFUSED
@@ -36,7 +36,7 @@ def journal_verify(options: argparse.Namespace) -> int:
 
 def journal_dump(options: argparse.Namespace) -> int:
     """Prints records, one JSON object a line."""
-    data, at = _journal_of(options), options.from_seq
+    data, at = _data_of(options), options.from_seq
     while True:
         with Typed():
             lines = _engine.dump_journal(data, at, _DUMP_LINES)
@@ -47,7 +47,16 @@ def journal_dump(options: argparse.Namespace) -> int:
         at = json.loads(lines[-1])["seq"] + 1
 
 
-def _journal_of(options: argparse.Namespace) -> Path:
+def keys_rotate(options: argparse.Namespace) -> int:
+    """Makes a new master key of the sealed documents current."""
+    data, key_file = _data_of(options), str(settings_of(options)["key_file"].value)
+    with Typed():
+        key = _engine.rotate_key(data, key_file or None)
+    put_json({"key": key}) if options.json else put(text("key_rotated", options.lang, key=key))
+    return OK
+
+
+def _data_of(options: argparse.Namespace) -> Path:
     """The data folder of a journal that is there."""
     data = Path(str(settings_of(options)["data"].value))
     if not (data / "journal").is_dir():

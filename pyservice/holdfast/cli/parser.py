@@ -89,6 +89,8 @@ def _add_checks(tree: "Tree") -> None:
     tree.add("journal.verify", checks.journal_verify)
     dump = tree.add("journal.dump", checks.journal_dump)
     dump.option("--from-seq", "opt.from_seq", type=int, default=1)
+    keys = tree.add("keys.rotate", checks.keys_rotate, changes=True)
+    keys.option("--key-file", "set.key_file", metavar="FILE")
     tree.reaching("state.hash", checks.state_hash)
     tree.reaching("audit", checks.audit)
     tree.add("doctor", checks.doctor)

@@ -47,6 +47,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "journal": ("日志", "the journal"),
     "journal.verify": ("校验每一帧，不做修改", "check every frame, change nothing"),
     "journal.dump": ("逐条输出记录（JSON）", "print records as JSON, one a line"),
+    "keys": ("密钥", "keys"),
+    "keys.rotate": (
+        "更换封存资料的主密钥；服务须先停止",
+        "make a new master key for sealed documents; stop the server first",
+    ),
     "state": ("状态", "the state"),
     "state.hash": ("状态的规范哈希", "the canonical hash of the state"),
     "audit": ("重新核对所有恒等式", "recompute every identity"),
@@ -199,6 +204,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "verified": (
         "记录 {records}  末序号 {last_seq}  段 {segments}  字节 {bytes}",
         "records {records}  last seq {last_seq}  segments {segments}  bytes {bytes}",
+    ),
+    "key_rotated": (
+        "新资料从现在起用主密钥 {key} 封存；旧密钥留在密钥环中",
+        "documents are sealed under master key {key} from now on; older keys stay in the ring",
     ),
     "healthy": ("没有损坏", "no damage"),
     "torn": (

@@ -304,6 +304,7 @@ impl Merchant {
                     parcel.status = OrderStatus::Completed
                 });
             }
+            Event::DocumentOpened(_) => {}
             Event::MerchantOpened(_)
             | Event::EngineStarted(_)
             | Event::ClockReconciled(_)

@@ -25,9 +25,10 @@ use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::FixedState;
 
-use super::command::{Command, RequestKey, Submission};
-use super::event::{Entry, Event, MerchantOpened, Record};
+use super::command::{Command, Principal, RequestKey, Submission};
+use super::event::{DocumentOpened, Entry, Event, MerchantOpened, Record};
 use super::inventory::board::Board;
+use super::orders::OrderId;
 use super::orders::lifecycle::Role;
 use super::outcome::{Done, Outcome};
 use super::refusal::{Refusal, RefusalCode};
@@ -209,6 +210,28 @@ impl State {
         let record = tx.finish(Some(submission.key), scan, Some(Outcome::from(result)));
         self.remember(&record);
         Decision::New(Box::new(record))
+    }
+
+    /// Keeps who reads an order's sealed document, and why. Append the record;
+    /// the document may be shown when it is durable.
+    pub fn open_document(
+        &mut self,
+        merchant: &str,
+        principal: &Principal,
+        order: OrderId,
+        purpose: &str,
+        now: Millis,
+    ) -> Record {
+        let index = self.by_name[merchant];
+        let mut tx = Tx::new(self, index, now.max(self.last_at), Vec::new());
+        tx.sign(principal);
+        tx.emit(Event::DocumentOpened(DocumentOpened {
+            order,
+            purpose: purpose.to_owned(),
+        }));
+        let record = tx.finish(None, None, None);
+        self.remember(&record);
+        record
     }
 
     /// Repeats a record that was decided before.
