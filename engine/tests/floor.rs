@@ -10,13 +10,14 @@ use holdfast_engine::domain::command::{
 use holdfast_engine::domain::orders::agenda::Task;
 use holdfast_engine::domain::orders::lifecycle::{CancelMeaning, Edge, Node, Role};
 use holdfast_engine::domain::orders::parcel::Colour;
+use holdfast_engine::domain::outcome::Done;
 use holdfast_engine::domain::refusal::RefusalCode;
 use holdfast_engine::domain::state::Decision;
 use holdfast_engine::domain::time::{DAY, HOUR, MINUTE};
 use holdfast_engine::domain::words::{
     Bucket, CancelResult, Flag, Flags, OrderStatus, SourceChannel, Urgency,
 };
-use house::{House, advance, cancel, code, line, order, place};
+use house::{House, advance, cancel, code, confirm, line, order, place};
 
 /// A paid order of one cup, its parcel walked to `node`.
 fn at(node: Node) -> House {
@@ -778,6 +779,71 @@ fn an_order_over_two_warehouses_has_two_parcels_and_speaks_through_the_least_adv
             u32::from(OrderStatus::Open.number())
         )
     );
+    house.check_replay();
+}
+
+/// Cancels units of an order.
+fn cancel_units(number: &str, units: &[(&str, i64)]) -> Command {
+    let Command::CancelOrder(mut cancel) = house::cancel(number) else {
+        unreachable!("that is a cancel")
+    };
+    cancel.units = units
+        .iter()
+        .map(|(sku, quantity)| ((*sku).to_owned(), *quantity))
+        .collect();
+    Command::CancelOrder(cancel)
+}
+
+/// What a cancel did: parcel and result.
+fn cancels(done: &Done) -> Vec<(u32, u32)> {
+    let cancels = done.cancels.iter();
+    cancels.map(|view| (view.parcel, view.result)).collect()
+}
+
+#[test]
+fn lines_are_cancelled_by_the_node_of_their_parcel_and_the_rest_goes_on() {
+    let mut house = House::stocked(&[("cup", 10), ("pot", 2)]);
+    let result = |result: CancelResult| u32::from(result.number());
+
+    // Unpaid: a unit of the hold is free again, the order waits for the rest.
+    house.done(Command::PlaceOrder(Box::new(order(
+        "U",
+        vec![line("cup", 2), line("pot", 1)],
+    ))));
+    let done = house.done(cancel_units("U", &[("cup", 1)]));
+    assert_eq!(cancels(&done), [(2, result(CancelResult::Cancelled))]);
+    assert_eq!(house.units("cup", Bucket::Held), 1);
+    house.done(confirm("U"));
+    assert_eq!(house.units("cup", Bucket::Allocated), 1);
+
+    // Being picked: one cup goes back to the shelf by a put-back scan.
+    house.paid("P", &[("cup", 3)]);
+    house.walk("P/1", Node::Picking);
+    let done = house.done(cancel_units("P", &[("cup", 1)]));
+    assert_eq!(cancels(&done), [(2, result(CancelResult::PutbackOpen))]);
+    assert_eq!(house.units("cup", Bucket::Putback), 1);
+    house.walk("P/1", Node::Packed);
+
+    // All the units of a parcel are the parcel.
+    let done = house.done(cancel_units("P", &[("cup", 2)]));
+    assert_eq!(cancels(&done), [(1, result(CancelResult::PutbackOpen))]);
+    assert_eq!(
+        house.order("P").status,
+        u32::from(OrderStatus::Cancelled.number())
+    );
+
+    // More than there is, and a parcel that is closed already: nothing changes.
+    house.paid("L", &[("cup", 2)]);
+    house.walk("L/1", Node::AwaitingLoading);
+    assert_eq!(
+        house.refused(cancel_units("L", &[("cup", 3)])).code(),
+        RefusalCode::FieldInvalid
+    );
+    assert_eq!(
+        house.refused(cancel_units("L", &[("cup", 1)])).code(),
+        RefusalCode::SplitTooLate
+    );
+    assert_eq!(house.order("L").parcels.len(), 1);
     house.check_replay();
 }
 

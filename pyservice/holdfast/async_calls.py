@@ -231,9 +231,15 @@ class AsyncCalls(ABC):
         request_id: str,
         order_number: str,
         parcel_ids: Iterable[str] | None = None,
+        units: Iterable[Fields] | None = None,
         reason: str | None = None,
     ) -> results.OrderCancelled:
-        """Cancel an order or some of its parcels; answered per parcel."""
+        """Cancel an order, some of its parcels or lines; answered per parcel.
+
+        Args:
+            units: `{sku, quantity}` each; everything if not given. They are split off
+                into parcels of their own where others stay.
+        """
         return await self._call(
             "OrderService/CancelOrder", results.OrderCancelled, _fields(locals())
         )
@@ -361,6 +367,8 @@ class AsyncCalls(ABC):
         request_id: str,
         parcel_id: str,
         scan_id: str | None = None,
+        actor: str | None = None,
+        role: str | None = None,
         device: str | None = None,
     ) -> results.ParcelResult:
         """Scan a cancelled parcel's goods back onto the shelf."""

@@ -223,9 +223,15 @@ class Calls(ABC):
         request_id: str,
         order_number: str,
         parcel_ids: Iterable[str] | None = None,
+        units: Iterable[Fields] | None = None,
         reason: str | None = None,
     ) -> results.OrderCancelled:
-        """Cancel an order or some of its parcels; answered per parcel."""
+        """Cancel an order, some of its parcels or lines; answered per parcel.
+
+        Args:
+            units: `{sku, quantity}` each; everything if not given. They are split off
+                into parcels of their own where others stay.
+        """
         return self._call("OrderService/CancelOrder", results.OrderCancelled, _fields(locals()))
 
     def get_order(self, order_number: str) -> results.Order:
@@ -339,6 +345,8 @@ class Calls(ABC):
         request_id: str,
         parcel_id: str,
         scan_id: str | None = None,
+        actor: str | None = None,
+        role: str | None = None,
         device: str | None = None,
     ) -> results.ParcelResult:
         """Scan a cancelled parcel's goods back onto the shelf."""

@@ -98,6 +98,7 @@ def test_a_new_key_seals_what_comes_and_old_documents_stay_readable(
         assert (code, "LOCKED" in err) == (3, True)
     code, out, _ = run(capsys, "keys", "rotate", "--json", *at)
     assert (code, json.loads(out)) == (0, {"key": 2})
+    assert "3" in run(capsys, "keys", "rotate", *at)[1]
     with holdfast.Engine.open(tmp_path) as engine:
         assert engine.get_order_document("A", purpose="test").document == b"receiver"
 

@@ -158,6 +158,8 @@ pub struct CancelOrder {
     pub order_number: String,
     /// Parcel ids; empty means all.
     pub parcel_ids: Vec<String>,
+    /// SKUs and how many units of each; empty means everything.
+    pub units: Vec<(String, i64)>,
     pub reason: String,
 }
 

@@ -317,7 +317,7 @@ fn principal(
     if !acts_for_others && !only_own {
         return Err(Refusal::new(RefusalCode::PermissionDenied)
             .fact("role", caller.role)
-            .fact("method", "AdvanceParcel for somebody else")
+            .fact("method", "a scan for somebody else")
             .fact("allowed", "ADMIN, INTEGRATION"));
     }
     if !actor.is_empty() {
@@ -360,9 +360,7 @@ ask!(PlaceOrderRequest "PlaceOrder", self => {
     if self.lines.is_empty() {
         return Err(Refusal::new(RefusalCode::LinesEmpty).fact("field", "lines"));
     }
-    if self.lines.len() > MAX_LINES {
-        return Err(Refusal::new(RefusalCode::LinesTooMany).fact("count", self.lines.len()).fact("limit", MAX_LINES));
-    }
+    few(self.lines.len())?;
     let lines = self.lines.into_iter().enumerate().map(line).collect::<Result<_, _>>()?;
     Ok(Command::PlaceOrder(Box::new(PlaceOrder {
         order_number: order_number("order_number", self.order_number)?,
@@ -416,8 +414,7 @@ ask!(FailPaymentRequest "FailPayment", self => Ok(Command::FailPayment(FailPayme
 })));
 
 ask!(ConfirmPaymentRequest "ConfirmPayment", self => {
-    let units = self.units.into_iter().enumerate();
-    let units = units.map(|(index, units)| unit("units", index, units.sku, units.quantity)).collect::<Result<_, _>>()?;
+    let units = units("units", self.units.into_iter().map(|units| (units.sku, units.quantity)))?;
     if self.amount_minor < 0 {
         return Err(Refusal::field("amount_minor", self.amount_minor, "0 or more, in fen"));
     }
@@ -431,11 +428,32 @@ ask!(ConfirmPaymentRequest "ConfirmPayment", self => {
     }))
 });
 
-fn unit(list: &str, index: usize, sku: String, units: i64) -> Result<(String, i64), Refusal> {
-    Ok((
-        name(&format!("{list}[{index}].sku"), sku)?,
-        quantity(&format!("{list}[{index}].quantity"), units)?,
-    ))
+/// SKUs and how many units of each, those of the same SKU together.
+fn units(
+    list: &str,
+    given: impl ExactSizeIterator<Item = (String, i64)>,
+) -> Result<Vec<(String, i64)>, Refusal> {
+    few(given.len())?;
+    let mut merged: Vec<(String, i64)> = Vec::with_capacity(given.len());
+    for (index, (sku, units)) in given.enumerate() {
+        let sku = name(&format!("{list}[{index}].sku"), sku)?;
+        let units = quantity(&format!("{list}[{index}].quantity"), units)?;
+        match merged.iter_mut().find(|(known, _)| *known == sku) {
+            Some((_, all)) => *all += units,
+            None => merged.push((sku, units)),
+        }
+    }
+    Ok(merged)
+}
+
+/// Lists are short: what is decided under one lock is bounded.
+fn few(count: usize) -> Result<(), Refusal> {
+    if count > MAX_LINES {
+        return Err(Refusal::new(RefusalCode::LinesTooMany)
+            .fact("count", count)
+            .fact("limit", MAX_LINES));
+    }
+    Ok(())
 }
 
 ask!(ConfirmDepositRequest "ConfirmDeposit", self => Ok(Command::ConfirmDeposit(ConfirmDeposit {
@@ -454,6 +472,7 @@ ask!(AmendOrderRequest "AmendOrder", self => {
     if self.units.is_empty() {
         return Err(Refusal::new(RefusalCode::LinesEmpty).fact("field", "units"));
     }
+    few(self.units.len())?;
     let units = self.units.into_iter().enumerate().map(|(index, units)| Ok(AmendUnits {
         sku: name(&format!("units[{index}].sku"), units.sku)?,
         quantity: quantity_from(&format!("units[{index}].quantity"), units.quantity, 0)?,
@@ -464,7 +483,8 @@ ask!(AmendOrderRequest "AmendOrder", self => {
 
 ask!(CancelOrderRequest "CancelOrder", self => Ok(Command::CancelOrder(CancelOrder {
     order_number: name("order_number", self.order_number)?,
-    parcel_ids: self.parcel_ids,
+    parcel_ids: few(self.parcel_ids.len()).map(|()| self.parcel_ids)?,
+    units: units("units", self.units.into_iter().map(|units| (units.sku, units.quantity)))?,
     reason: note("reason", self.reason)?,
 })));
 
@@ -529,11 +549,11 @@ ask!(RerouteParcelRequest "RerouteParcel", self => Ok(Command::RerouteParcel(Rer
     reason: note("reason", self.reason)?,
 })));
 
-ask!(SplitParcelRequest "SplitParcel", self => {
-    let units = self.units.into_iter().enumerate();
-    let units = units.map(|(index, units)| unit("units", index, units.sku, units.quantity)).collect::<Result<_, _>>()?;
-    Ok(Command::SplitParcel(SplitParcel { parcel_id: parcel_id(self.parcel_id)?, units, reason: note("reason", self.reason)? }))
-});
+ask!(SplitParcelRequest "SplitParcel", self => Ok(Command::SplitParcel(SplitParcel {
+    parcel_id: parcel_id(self.parcel_id)?,
+    units: units("units", self.units.into_iter().map(|units| (units.sku, units.quantity)))?,
+    reason: note("reason", self.reason)?,
+})));
 
 ask!(SuspendParcelRequest "SuspendParcel", self => {
     if !(0..=527_040).contains(&self.review_minutes) {
@@ -555,7 +575,10 @@ ask!(ResumeParcelRequest "ResumeParcel", self => Ok(Command::ResumeParcel(Resume
 ask!(PutBackParcelRequest "PutBackParcel", self => Ok(Command::PutBackParcel(PutBackParcel {
     parcel_id: parcel_id(self.parcel_id)?,
     scan_id: optional_name("scan_id", self.scan_id)?,
-})));
+}));
+    fn on_behalf(&mut self) -> (String, i32, String) {
+        (std::mem::take(&mut self.actor), self.role, std::mem::take(&mut self.device))
+    });
 
 ask!(ReceiveStockRequest "ReceiveStock", self => Ok(Command::ReceiveStock(ReceiveStock {
     sku: name("sku", self.sku)?,
@@ -615,8 +638,7 @@ ask!(ConfigureWarehouseRequest "ConfigureWarehouse", self => Ok(Command::Configu
 })));
 
 ask!(ConfigureSkuRequest "ConfigureSku", self => {
-    let bundle = self.bundle.into_iter().enumerate();
-    let bundle = bundle.map(|(index, part)| unit("bundle", index, part.sku, part.quantity)).collect::<Result<_, _>>()?;
+    let bundle = units("bundle", self.bundle.into_iter().map(|part| (part.sku, part.quantity)))?;
     Ok(Command::ConfigureSku(ConfigureSku { sku: name("sku", self.sku)?, pin_batch_at_hold: self.pin_batch_at_hold, bundle }))
 });
 

@@ -332,6 +332,7 @@ pub fn cancel(number: &str) -> Command {
     Command::CancelOrder(CancelOrder {
         order_number: number.into(),
         parcel_ids: Vec::new(),
+        units: Vec::new(),
         reason: "customer".into(),
     })
 }

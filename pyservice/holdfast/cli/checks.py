@@ -52,7 +52,7 @@ def keys_rotate(options: argparse.Namespace) -> int:
     data, key_file = _data_of(options), str(settings_of(options)["key_file"].value)
     with Typed():
         key = _engine.rotate_key(data, key_file or None)
-    put_json({"key": key}) if options.json else put(text("key_rotated", options.lang, key=key))
+    put_json({"key": key}) if options.json else put(text("key_rotated", options.lang, number=key))
     return OK
 
 

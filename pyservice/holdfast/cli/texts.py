@@ -206,8 +206,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "records {records}  last seq {last_seq}  segments {segments}  bytes {bytes}",
     ),
     "key_rotated": (
-        "新资料从现在起用主密钥 {key} 封存；旧密钥留在密钥环中",
-        "documents are sealed under master key {key} from now on; older keys stay in the ring",
+        "新资料从现在起用主密钥 {number} 封存；旧密钥留在密钥环中",
+        "documents are sealed under master key {number} from now on; older keys stay in the ring",
     ),
     "healthy": ("没有损坏", "no damage"),
     "torn": (

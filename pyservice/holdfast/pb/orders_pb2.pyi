@@ -249,16 +249,18 @@ class AmendOrderResponse(_message.Message):
     def __init__(self, receipt: _Optional[_Union[_types_pb2.Receipt, _Mapping]] = ..., order: _Optional[_Union[OrderState, _Mapping]] = ...) -> None: ...
 
 class CancelOrderRequest(_message.Message):
-    __slots__ = ("request_id", "order_number", "parcel_ids", "reason")
+    __slots__ = ("request_id", "order_number", "parcel_ids", "reason", "units")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ORDER_NUMBER_FIELD_NUMBER: _ClassVar[int]
     PARCEL_IDS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    UNITS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     order_number: str
     parcel_ids: _containers.RepeatedScalarFieldContainer[str]
     reason: str
-    def __init__(self, request_id: _Optional[str] = ..., order_number: _Optional[str] = ..., parcel_ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ...) -> None: ...
+    units: _containers.RepeatedCompositeFieldContainer[_parcels_pb2.ParcelUnits]
+    def __init__(self, request_id: _Optional[str] = ..., order_number: _Optional[str] = ..., parcel_ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., units: _Optional[_Iterable[_Union[_parcels_pb2.ParcelUnits, _Mapping]]] = ...) -> None: ...
 
 class CancelOrderResponse(_message.Message):
     __slots__ = ("receipt", "order", "parcels")

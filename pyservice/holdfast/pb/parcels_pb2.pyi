@@ -181,16 +181,20 @@ class ResumeParcelResponse(_message.Message):
     def __init__(self, receipt: _Optional[_Union[_types_pb2.Receipt, _Mapping]] = ..., parcel: _Optional[_Union[ParcelState, _Mapping]] = ...) -> None: ...
 
 class PutBackParcelRequest(_message.Message):
-    __slots__ = ("request_id", "parcel_id", "scan_id", "device")
+    __slots__ = ("request_id", "parcel_id", "scan_id", "device", "actor", "role")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     PARCEL_ID_FIELD_NUMBER: _ClassVar[int]
     SCAN_ID_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     parcel_id: str
     scan_id: str
     device: str
-    def __init__(self, request_id: _Optional[str] = ..., parcel_id: _Optional[str] = ..., scan_id: _Optional[str] = ..., device: _Optional[str] = ...) -> None: ...
+    actor: str
+    role: _types_pb2.Role
+    def __init__(self, request_id: _Optional[str] = ..., parcel_id: _Optional[str] = ..., scan_id: _Optional[str] = ..., device: _Optional[str] = ..., actor: _Optional[str] = ..., role: _Optional[_Union[_types_pb2.Role, str]] = ...) -> None: ...
 
 class PutBackParcelResponse(_message.Message):
     __slots__ = ("receipt", "parcel")

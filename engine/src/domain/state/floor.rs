@@ -107,6 +107,22 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// A device is where it is registered to be.
+    fn check_device(&self, warehouse: NameId) -> Result<(), Refusal> {
+        let m = self.m();
+        let home = m.catalogue.devices.get(&self.device());
+        if self.device() == 0 || !m.policy().require_registered_device || home == Some(&warehouse) {
+            return Ok(());
+        }
+        let mut refusal = Refusal::new(RefusalCode::DeviceNotRegistered)
+            .fact("device", m.names.text(self.device()))
+            .fact("warehouse", m.names.text(warehouse));
+        if let Some(home) = home {
+            refusal = refusal.fact("registered_to", m.names.text(*home));
+        }
+        Err(refusal)
+    }
+
     /// Role, device and the device's clock.
     fn check_scanner(
         &self,
@@ -122,18 +138,7 @@ impl Tx<'_> {
                 .fact("node", advance.node)
                 .fact("allowed", policy.entering_roles(advance.node)));
         }
-        let home = self.m().catalogue.devices.get(&self.device());
-        if self.device() != 0 && policy.require_registered_device && home != Some(&parcel.warehouse)
-        {
-            let names = &self.m().names;
-            let mut refusal = Refusal::new(RefusalCode::DeviceNotRegistered)
-                .fact("device", names.text(self.device()))
-                .fact("warehouse", names.text(parcel.warehouse));
-            if let Some(home) = home {
-                refusal = refusal.fact("registered_to", names.text(*home));
-            }
-            return Err(refusal);
-        }
+        self.check_device(parcel.warehouse)?;
         let previous = parcel.last_occurred_at();
         let occurred_at = advance.occurred_at.unwrap_or(self.now);
         if occurred_at < previous - policy.device_skew_minutes * MINUTE {
@@ -566,73 +571,97 @@ impl Tx<'_> {
         let (id, index) = self.find_parcel(&split.parcel_id)?;
         self.settle(id);
         self.check_open(id, index)?;
-        let order = self.order(id);
-        let node = order.parcels[index].node;
-        let too_late = || {
-            Refusal::new(RefusalCode::SplitTooLate)
-                .fact("parcel_id", &split.parcel_id)
-                .fact("current", node)
-        };
-        if node > Node::Packed {
-            return Err(too_late());
-        }
-        let mut units: Vec<PromiseUnits> = Vec::new();
+        self.check_splits(id, index)?;
+        let mut units = Vec::new();
         for (position, (sku, quantity)) in split.units.iter().enumerate() {
             let sku_id = self.find_sku(sku)?;
-            let mut left = *quantity;
-            for promise_index in order.promised_in(index) {
-                let promise = &order.promises[promise_index];
-                let used = units
-                    .iter()
-                    .any(|units| units.promise as usize == promise_index);
-                if used || left == 0 || self.m().pool(promise.pool).sku != sku_id {
-                    continue;
-                }
-                let reserved = left.min(promise.units());
-                let awaited = (left - reserved).min(promise.backordered.into());
-                left -= reserved + awaited;
-                units.push(PromiseUnits {
-                    promise: u32::try_from(promise_index).expect("few promises an order"),
-                    quantity: reserved,
-                    backordered: awaited,
-                });
-            }
+            let left = self.take_units(id, index, sku_id, *quantity, &mut units);
             if left > 0 {
-                return Err(Refusal::field(
-                    format!("units[{position}].quantity"),
-                    quantity,
-                    format!(
-                        "at most {} units of {sku}, which the parcel has",
-                        quantity - left
-                    ),
-                ));
+                return Err(too_many(position, sku, *quantity, left));
             }
         }
-        let whole: i64 = order
-            .promised_in(index)
-            .iter()
-            .map(|promise| {
-                order.promises[*promise].units() + i64::from(order.promises[*promise].backordered)
-            })
-            .sum();
-        let cut: i64 = units
-            .iter()
-            .map(|units| units.quantity + units.backordered)
-            .sum();
-        if cut == 0 || cut >= whole {
-            return Err(too_late());
+        if units.is_empty() || total(&units) >= self.units_of_parcel(id, index) {
+            return Err(self.split_too_late(id, index));
         }
         let reason = self.name(&split.reason);
+        let new = self.split_off(id, index, units, reason);
+        let mut done = self.parcel_done(id, index);
+        done.new_parcel = Some(self.m().parcel_view(id, new, self.deadline_now));
+        Ok(done)
+    }
+
+    /// Chooses units of a SKU among a parcel's promises; gives how many are missing.
+    fn take_units(
+        &self,
+        id: OrderId,
+        index: usize,
+        sku: NameId,
+        quantity: i64,
+        units: &mut Vec<PromiseUnits>,
+    ) -> i64 {
+        let order = self.order(id);
+        let mut left = quantity;
+        for promise_index in order.promised_in(index) {
+            let promise = &order.promises[promise_index];
+            let used = units
+                .iter()
+                .any(|units| units.promise as usize == promise_index);
+            if used || left == 0 || self.m().pool(promise.pool).sku != sku {
+                continue;
+            }
+            let reserved = left.min(promise.units());
+            let awaited = (left - reserved).min(promise.backordered.into());
+            if reserved + awaited == 0 {
+                continue;
+            }
+            left -= reserved + awaited;
+            units.push(PromiseUnits {
+                promise: u32::try_from(promise_index).expect("few promises an order"),
+                quantity: reserved,
+                backordered: awaited,
+            });
+        }
+        left
+    }
+
+    fn units_of_parcel(&self, id: OrderId, index: usize) -> i64 {
+        let order = self.order(id);
+        let promises = order.promised_in(index).into_iter();
+        promises
+            .map(|promise| {
+                order.promises[promise].units() + i64::from(order.promises[promise].backordered)
+            })
+            .sum()
+    }
+
+    /// Units leave for a parcel of their own; gives its place in the order.
+    fn split_off(
+        &mut self,
+        id: OrderId,
+        index: usize,
+        units: Vec<PromiseUnits>,
+        reason: NameId,
+    ) -> usize {
         self.emit(Event::ParcelSplit(ParcelSplit {
             order: id,
             parcel: narrow_index(index),
             units,
             reason,
         }));
-        let new = self.order(id).parcels.len() - 1;
-        let mut done = self.parcel_done(id, index);
-        done.new_parcel = Some(self.m().parcel_view(id, new, self.deadline_now));
-        Ok(done)
+        self.order(id).parcels.len() - 1
+    }
+
+    fn check_splits(&self, id: OrderId, index: usize) -> Result<(), Refusal> {
+        if self.parcel(id, index).node > Node::Packed {
+            return Err(self.split_too_late(id, index));
+        }
+        Ok(())
+    }
+
+    fn split_too_late(&self, id: OrderId, index: usize) -> Refusal {
+        Refusal::new(RefusalCode::SplitTooLate)
+            .fact("parcel_id", self.parcel_id(id, index))
+            .fact("current", self.parcel(id, index).node)
     }
 
     pub(super) fn suspend_parcel(&mut self, suspend: &SuspendParcel) -> Result<Done, Refusal> {
@@ -695,6 +724,7 @@ impl Tx<'_> {
                 .fact("status", parcel.status)
                 .fact("current", parcel.node));
         }
+        self.check_device(parcel.warehouse)?;
         let order = self.order(id);
         let promises = order
             .promised_in(index)
@@ -729,20 +759,8 @@ impl Tx<'_> {
     pub(super) fn cancel_order(&mut self, cancel: &CancelOrder) -> Result<Done, Refusal> {
         let id = self.find_order(&cancel.order_number)?;
         self.settle(id);
-        let mut chosen: Vec<usize> = Vec::new();
-        for parcel_id in &cancel.parcel_ids {
-            let (order, index) = self.find_parcel(parcel_id)?;
-            if order != id {
-                return Err(Refusal::new(RefusalCode::ParcelNotFound).fact("parcel_id", parcel_id));
-            }
-            if !chosen.contains(&index) {
-                chosen.push(index);
-            }
-        }
-        if chosen.is_empty() {
-            chosen = (0..self.order(id).parcels.len()).collect();
-        }
-        let refused = chosen.iter().all(|index| {
+        let named = self.named_parcels(id, &cancel.parcel_ids)?;
+        let refused = named.iter().all(|index| {
             let parcel = self.parcel(id, *index);
             parcel.node == Node::Signed && parcel.status != OrderStatus::Cancelled
         });
@@ -750,18 +768,77 @@ impl Tx<'_> {
             return Err(Refusal::new(RefusalCode::CancelRefused)
                 .fact("order_number", &self.order(id).number));
         }
+        let parts = if cancel.units.is_empty() {
+            named.into_iter().map(Part::whole).collect()
+        } else {
+            self.parts_of(id, named, &cancel.units)?
+        };
         let reason = self.name(if cancel.reason.is_empty() {
             "CANCELLED"
         } else {
             &cancel.reason
         });
-        let cancels = chosen
-            .iter()
-            .map(|index| self.cancel_parcel(id, *index, reason))
-            .collect();
+        let mut cancels = Vec::with_capacity(parts.len());
+        for part in parts {
+            let index = if part.units.is_empty() {
+                part.parcel
+            } else {
+                self.split_off(id, part.parcel, part.units, reason)
+            };
+            cancels.push(self.cancel_parcel(id, index, reason));
+        }
         let mut done = self.order_done(id);
         done.cancels = cancels;
         Ok(done)
+    }
+
+    /// The parcels of an order that are named; all of them if none is.
+    fn named_parcels(&self, id: OrderId, parcel_ids: &[String]) -> Result<Vec<usize>, Refusal> {
+        if parcel_ids.is_empty() {
+            return Ok((0..self.order(id).parcels.len()).collect());
+        }
+        let mut named = Vec::new();
+        for parcel_id in parcel_ids {
+            let (order, index) = self.find_parcel(parcel_id)?;
+            if order != id {
+                return Err(Refusal::new(RefusalCode::ParcelNotFound).fact("parcel_id", parcel_id));
+            }
+            if !named.contains(&index) {
+                named.push(index);
+            }
+        }
+        Ok(named)
+    }
+
+    /// Finds so many units in these parcels, the least far first.
+    fn parts_of(
+        &self,
+        id: OrderId,
+        mut parcels: Vec<usize>,
+        units: &[(String, i64)],
+    ) -> Result<Vec<Part>, Refusal> {
+        parcels.retain(|index| self.parcel(id, *index).status != OrderStatus::Cancelled);
+        parcels.sort_by_key(|index| self.parcel(id, *index).node);
+        let mut parts: Vec<Part> = parcels.into_iter().map(Part::whole).collect();
+        for (position, (sku, quantity)) in units.iter().enumerate() {
+            let sku_id = self.find_sku(sku)?;
+            let mut left = *quantity;
+            for part in &mut parts {
+                left = self.take_units(id, part.parcel, sku_id, left, &mut part.units);
+            }
+            if left > 0 {
+                return Err(too_many(position, sku, *quantity, left));
+            }
+        }
+        parts.retain(|part| !part.units.is_empty());
+        for part in &mut parts {
+            if total(&part.units) == self.units_of_parcel(id, part.parcel) {
+                part.units.clear();
+            } else {
+                self.check_splits(id, part.parcel)?;
+            }
+        }
+        Ok(parts)
     }
 
     fn cancel_parcel(&mut self, id: OrderId, index: usize, reason: NameId) -> CancelView {
@@ -826,6 +903,38 @@ fn evidence_of(advance: &AdvanceParcel) -> Vec<Evidence> {
             value: value.clone(),
         })
         .collect()
+}
+
+/// What a cancel takes of a parcel.
+struct Part {
+    parcel: usize,
+    /// Units that leave it; empty where all of it is cancelled.
+    units: Vec<PromiseUnits>,
+}
+
+impl Part {
+    fn whole(parcel: usize) -> Self {
+        Self {
+            parcel,
+            units: Vec::new(),
+        }
+    }
+}
+
+fn total(units: &[PromiseUnits]) -> i64 {
+    let units = units.iter();
+    units.map(|units| units.quantity + units.backordered).sum()
+}
+
+fn too_many(position: usize, sku: &str, asked: i64, missing: i64) -> Refusal {
+    Refusal::field(
+        format!("units[{position}].quantity"),
+        asked,
+        format!(
+            "at most {} units of {sku}, which are there",
+            asked - missing
+        ),
+    )
 }
 
 fn narrow_index(index: usize) -> u32 {

@@ -1022,8 +1022,13 @@ pub struct PutBackParcelRequest {
     pub parcel_id: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub scan_id: ::prost::alloc::string::String,
+    /// Only for credentials that act for others (ADMIN, INTEGRATION).
     #[prost(string, tag = "4")]
     pub device: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub actor: ::prost::alloc::string::String,
+    #[prost(enumeration = "Role", tag = "6")]
+    pub role: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PutBackParcelResponse {
@@ -1405,7 +1410,7 @@ pub struct AmendOrderResponse {
     #[prost(message, optional, tag = "2")]
     pub order: ::core::option::Option<OrderState>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CancelOrderRequest {
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
@@ -1416,6 +1421,11 @@ pub struct CancelOrderRequest {
     pub parcel_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
+    /// Only so many units of these SKUs; empty: everything. Taken from the parcels
+    /// that are least far, and split off into parcels of their own where others
+    /// stay, which ends with PACKED. A bundle is cancelled by its components.
+    #[prost(message, repeated, tag = "5")]
+    pub units: ::prost::alloc::vec::Vec<ParcelUnits>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CancelOrderResponse {
