@@ -236,9 +236,8 @@ class AsyncCalls(ABC):
     ) -> results.OrderCancelled:
         """Cancel an order, some of its parcels or lines; answered per parcel.
 
-        Args:
-            units: `{sku, quantity}` each; everything if not given. They are split off
-                into parcels of their own where others stay.
+        `units` are `{sku, quantity}` each, and everything if not given. Where others
+        stay they are split off into a parcel of their own.
         """
         return await self._call(
             "OrderService/CancelOrder", results.OrderCancelled, _fields(locals())

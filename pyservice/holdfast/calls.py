@@ -228,9 +228,8 @@ class Calls(ABC):
     ) -> results.OrderCancelled:
         """Cancel an order, some of its parcels or lines; answered per parcel.
 
-        Args:
-            units: `{sku, quantity}` each; everything if not given. They are split off
-                into parcels of their own where others stay.
+        `units` are `{sku, quantity}` each, and everything if not given. Where others
+        stay they are split off into a parcel of their own.
         """
         return self._call("OrderService/CancelOrder", results.OrderCancelled, _fields(locals()))
 

@@ -321,11 +321,16 @@ def test_watching_resumes_filters_and_beats(
     stock(client, "watch")
     since = client.get_engine_status().state_seq
     place(client, "E1", "watch")
-    request = events_pb2.WatchEventsRequest(after_seq=since, order_number="E2", heartbeat_ms=100)
+    request = events_pb2.WatchEventsRequest(after_seq=since, order_number="E2", heartbeat_ms=60_000)
     call: Any = channel.unary_stream(messages.path("EventService/WatchEvents"))
     metadata = [("authorization", f"Bearer {server.token}")]
     stream = call(request.SerializeToString(), metadata=metadata, timeout=20)
     assert events_pb2.WatchEventsResponse.FromString(next(stream)).HasField("heartbeat")
+    stream.cancel()
+    request.heartbeat_ms = 100
+    stream = call(request.SerializeToString(), metadata=metadata, timeout=20)
+    for _ in range(3):
+        assert events_pb2.WatchEventsResponse.FromString(next(stream)).HasField("heartbeat")
     place(client, "E2", "watch")
     for payload in stream:
         item = events_pb2.WatchEventsResponse.FromString(payload)

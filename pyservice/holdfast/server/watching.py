@@ -36,19 +36,22 @@ class EventStream:
         self._changed.set()
 
     async def messages(self) -> AsyncGenerator[bytes, None]:
-        """Encoded events; a heartbeat after each silence. Ends only by `end`.
+        """Encoded events, a heartbeat when the stored ones are told and after each silence.
+
+        Ends only by `end`.
 
         Raises:
             Refused: The position cannot be delivered.
         """
         loop = asyncio.get_running_loop()
-        heartbeat_at = loop.time() + self._silence_s
+        # The reader learns at once that it has reached the present.
+        heartbeat_at, present = loop.time(), False
         while True:
             self._changed.clear()
             taken = await self._take()
             for message in taken:
                 yield message
-            if taken:
+            if taken and present:
                 heartbeat_at = loop.time() + self._silence_s
             if len(taken) == _TAKE:
                 continue
@@ -59,6 +62,7 @@ class EventStream:
             left_s = heartbeat_at - loop.time()
             if left_s <= 0 or not await self._changes_within(left_s):
                 yield self._watch.heartbeat()
+                present = True
                 heartbeat_at = loop.time() + self._silence_s
 
     async def _take(self) -> list[bytes]:
