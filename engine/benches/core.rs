@@ -1,20 +1,16 @@
 //! Real units of work in the core, and durable placing by group size.
 //!
 //! `cargo bench -p holdfast-engine` (part of `./dev bench`). The machine is
-//! shared: read ratios between lines of one run, not single figures. After the
-//! timings it prints memory per open order and journal bytes per order, which
-//! do not depend on the machine's speed.
+//! shared: read ratios between lines of one run, not single figures.
 
 #[path = "../tests/house/mod.rs"]
 mod house;
 
-use std::alloc::System;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use criterion::{BatchSize, Criterion, Throughput};
 use holdfast_engine::domain::command::{Command, RequestKey, Submission};
-use holdfast_engine::domain::inventory::board::Board;
 use holdfast_engine::domain::orders::lifecycle::{Node, Role};
 use holdfast_engine::domain::state::{Decision, State};
 use holdfast_engine::engine::{Call, Engine, Settings};
@@ -22,12 +18,10 @@ use holdfast_engine::journal::{FileJournal, FileOptions, Journal, Writer};
 use holdfast_engine::wire::pb;
 use house::{House, START, advance, confirm, place};
 use prost::Message;
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
+/// That of the extension module.
 #[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-const ORDERS: u64 = 100_000;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A house with plenty of one SKU.
 fn stocked() -> House {
@@ -220,43 +214,6 @@ fn order(number: u64) -> pb::PlaceOrderRequest {
     }
 }
 
-/// Memory of open orders and journal bytes of placed and paid ones.
-fn footprint() {
-    let mut house = stocked();
-    let mut state = State::new(Board::default());
-    let mut bytes = 0_usize;
-    let region = Region::new(ALLOCATOR);
-    for number in 0..ORDERS {
-        let numbered = format!("douyin:7784061:69234567{number:011}");
-        let commands = [place(&numbered, &[("cup", 1)]), confirm(&numbered)];
-        if number == 0 {
-            let stock = submission(&mut house, 1, house::receive("cup", "hz", 1_000_000_000));
-            decide(&mut state, &stock);
-        }
-        for (index, command) in commands.into_iter().enumerate() {
-            let submission = submission(
-                &mut house,
-                u128::from(number) * 2 + index as u128 + 2,
-                command,
-            );
-            let Decision::New(record) = state.submit(&submission, START) else {
-                panic!("decided")
-            };
-            bytes += record.encoded_len() + 2;
-        }
-    }
-    let change = region.change();
-    let memory = change.bytes_allocated - change.bytes_deallocated;
-    println!(
-        "footprint: {} bytes of memory an open order (placed and paid, with both request ids)",
-        memory / ORDERS as usize
-    );
-    println!(
-        "footprint: {} bytes of journal an order (place and pay, before frames)",
-        bytes / ORDERS as usize
-    );
-}
-
 /// A bare journal for comparison: one record a group, and the thread's own groups.
 fn journal(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("journal");
@@ -278,7 +235,6 @@ fn journal(criterion: &mut Criterion) {
 }
 
 fn main() {
-    footprint();
     let mut criterion = Criterion::default()
         .configure_from_args()
         .warm_up_time(std::time::Duration::from_millis(500))

@@ -17,6 +17,10 @@ use holdfast_engine::engine::{Call, Engine, Settings};
 use holdfast_engine::wire::pb;
 use prost::Message;
 
+/// That of the extension module.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const START: i64 = 1_794_326_400_000;
 const HOLDS: u64 = 100_000;
 const PER_SECOND: u64 = 2_000;

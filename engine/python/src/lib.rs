@@ -14,6 +14,11 @@ mod watch;
 
 use pyo3::prelude::*;
 
+/// An order is some forty small allocations: with this one a batch of 1,000 is
+/// half again as fast as with the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The extension module `holdfast._engine`.
 #[pymodule]
 mod _engine {
