@@ -31,8 +31,9 @@ const (
 // The journal as other systems see it.
 type EventServiceClient interface {
 	// Streams events after a position. Starts with what is stored, goes on with
-	// what happens. A heartbeat comes when nothing else does; a gap marker says
-	// that a reader was too slow or asked for what is gone.
+	// what happens. A heartbeat says when the stored ones are all told, and then
+	// comes when nothing else does; a gap marker says that a reader was too slow
+	// or asked for what is gone.
 	WatchEvents(ctx context.Context, in *WatchEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchEventsResponse], error)
 }
 
@@ -70,8 +71,9 @@ type EventService_WatchEventsClient = grpc.ServerStreamingClient[WatchEventsResp
 // The journal as other systems see it.
 type EventServiceServer interface {
 	// Streams events after a position. Starts with what is stored, goes on with
-	// what happens. A heartbeat comes when nothing else does; a gap marker says
-	// that a reader was too slow or asked for what is gone.
+	// what happens. A heartbeat says when the stored ones are all told, and then
+	// comes when nothing else does; a gap marker says that a reader was too slow
+	// or asked for what is gone.
 	WatchEvents(*WatchEventsRequest, grpc.ServerStreamingServer[WatchEventsResponse]) error
 	mustEmbedUnimplementedEventServiceServer()
 }

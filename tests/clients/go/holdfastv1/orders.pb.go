@@ -1346,8 +1346,12 @@ type CancelOrderRequest struct {
 	RequestId   string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	OrderNumber string                 `protobuf:"bytes,2,opt,name=order_number,json=orderNumber,proto3" json:"order_number,omitempty"`
 	// Empty: all parcels.
-	ParcelIds     []string `protobuf:"bytes,3,rep,name=parcel_ids,json=parcelIds,proto3" json:"parcel_ids,omitempty"`
-	Reason        string   `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	ParcelIds []string `protobuf:"bytes,3,rep,name=parcel_ids,json=parcelIds,proto3" json:"parcel_ids,omitempty"`
+	Reason    string   `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Only so many units of these SKUs; empty: everything. Taken from the parcels
+	// that are least far, and split off into parcels of their own where others
+	// stay, which ends with PACKED. A bundle is cancelled by its components.
+	Units         []*ParcelUnits `protobuf:"bytes,5,rep,name=units,proto3" json:"units,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1408,6 +1412,13 @@ func (x *CancelOrderRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *CancelOrderRequest) GetUnits() []*ParcelUnits {
+	if x != nil {
+		return x.Units
+	}
+	return nil
 }
 
 type CancelOrderResponse struct {
@@ -3327,14 +3338,15 @@ const file_holdfast_v1_orders_proto_rawDesc = "" +
 	"\twarehouse\x18\x03 \x01(\tR\twarehouse\"s\n" +
 	"\x12AmendOrderResponse\x12.\n" +
 	"\areceipt\x18\x01 \x01(\v2\x14.holdfast.v1.ReceiptR\areceipt\x12-\n" +
-	"\x05order\x18\x02 \x01(\v2\x17.holdfast.v1.OrderStateR\x05order\"\x8d\x01\n" +
+	"\x05order\x18\x02 \x01(\v2\x17.holdfast.v1.OrderStateR\x05order\"\xbd\x01\n" +
 	"\x12CancelOrderRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12!\n" +
 	"\forder_number\x18\x02 \x01(\tR\vorderNumber\x12\x1d\n" +
 	"\n" +
 	"parcel_ids\x18\x03 \x03(\tR\tparcelIds\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xa9\x01\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12.\n" +
+	"\x05units\x18\x05 \x03(\v2\x18.holdfast.v1.ParcelUnitsR\x05units\"\xa9\x01\n" +
 	"\x13CancelOrderResponse\x12.\n" +
 	"\areceipt\x18\x01 \x01(\v2\x14.holdfast.v1.ReceiptR\areceipt\x12-\n" +
 	"\x05order\x18\x02 \x01(\v2\x17.holdfast.v1.OrderStateR\x05order\x123\n" +
@@ -3586,20 +3598,20 @@ var file_holdfast_v1_orders_proto_goTypes = []any{
 	(Urgency)(0),                     // 45: holdfast.v1.Urgency
 	(*timestamppb.Timestamp)(nil),    // 46: google.protobuf.Timestamp
 	(*Receipt)(nil),                  // 47: holdfast.v1.Receipt
-	(*AdvanceParcelRequest)(nil),     // 48: holdfast.v1.AdvanceParcelRequest
-	(*ReceiveStockRequest)(nil),      // 49: holdfast.v1.ReceiveStockRequest
-	(*AdvanceParcelResponse)(nil),    // 50: holdfast.v1.AdvanceParcelResponse
-	(*ReceiveStockResponse)(nil),     // 51: holdfast.v1.ReceiveStockResponse
-	(*ParcelState)(nil),              // 52: holdfast.v1.ParcelState
-	(*ParcelLine)(nil),               // 53: holdfast.v1.ParcelLine
-	(*TimelineEntry)(nil),            // 54: holdfast.v1.TimelineEntry
-	(OrderStatus)(0),                 // 55: holdfast.v1.OrderStatus
-	(Node)(0),                        // 56: holdfast.v1.Node
-	(Colour)(0),                      // 57: holdfast.v1.Colour
-	(*NextAction)(nil),               // 58: holdfast.v1.NextAction
-	(Flag)(0),                        // 59: holdfast.v1.Flag
-	(HoldState)(0),                   // 60: holdfast.v1.HoldState
-	(*ParcelUnits)(nil),              // 61: holdfast.v1.ParcelUnits
+	(*ParcelUnits)(nil),              // 48: holdfast.v1.ParcelUnits
+	(*AdvanceParcelRequest)(nil),     // 49: holdfast.v1.AdvanceParcelRequest
+	(*ReceiveStockRequest)(nil),      // 50: holdfast.v1.ReceiveStockRequest
+	(*AdvanceParcelResponse)(nil),    // 51: holdfast.v1.AdvanceParcelResponse
+	(*ReceiveStockResponse)(nil),     // 52: holdfast.v1.ReceiveStockResponse
+	(*ParcelState)(nil),              // 53: holdfast.v1.ParcelState
+	(*ParcelLine)(nil),               // 54: holdfast.v1.ParcelLine
+	(*TimelineEntry)(nil),            // 55: holdfast.v1.TimelineEntry
+	(OrderStatus)(0),                 // 56: holdfast.v1.OrderStatus
+	(Node)(0),                        // 57: holdfast.v1.Node
+	(Colour)(0),                      // 58: holdfast.v1.Colour
+	(*NextAction)(nil),               // 59: holdfast.v1.NextAction
+	(Flag)(0),                        // 60: holdfast.v1.Flag
+	(HoldState)(0),                   // 61: holdfast.v1.HoldState
 }
 var file_holdfast_v1_orders_proto_depIdxs = []int32{
 	44,  // 0: holdfast.v1.PlaceOrderRequest.source_channel:type_name -> holdfast.v1.SourceChannel
@@ -3626,105 +3638,106 @@ var file_holdfast_v1_orders_proto_depIdxs = []int32{
 	18,  // 21: holdfast.v1.AmendOrderRequest.units:type_name -> holdfast.v1.AmendUnits
 	47,  // 22: holdfast.v1.AmendOrderResponse.receipt:type_name -> holdfast.v1.Receipt
 	42,  // 23: holdfast.v1.AmendOrderResponse.order:type_name -> holdfast.v1.OrderState
-	47,  // 24: holdfast.v1.CancelOrderResponse.receipt:type_name -> holdfast.v1.Receipt
-	42,  // 25: holdfast.v1.CancelOrderResponse.order:type_name -> holdfast.v1.OrderState
-	22,  // 26: holdfast.v1.CancelOrderResponse.parcels:type_name -> holdfast.v1.ParcelCancel
-	2,   // 27: holdfast.v1.ParcelCancel.result:type_name -> holdfast.v1.CancelResult
-	3,   // 28: holdfast.v1.Command.place_order:type_name -> holdfast.v1.PlaceOrderRequest
-	6,   // 29: holdfast.v1.Command.start_payment:type_name -> holdfast.v1.StartPaymentRequest
-	8,   // 30: holdfast.v1.Command.fail_payment:type_name -> holdfast.v1.FailPaymentRequest
-	10,  // 31: holdfast.v1.Command.confirm_payment:type_name -> holdfast.v1.ConfirmPaymentRequest
-	15,  // 32: holdfast.v1.Command.release_hold:type_name -> holdfast.v1.ReleaseHoldRequest
-	20,  // 33: holdfast.v1.Command.cancel_order:type_name -> holdfast.v1.CancelOrderRequest
-	48,  // 34: holdfast.v1.Command.advance_parcel:type_name -> holdfast.v1.AdvanceParcelRequest
-	49,  // 35: holdfast.v1.Command.receive_stock:type_name -> holdfast.v1.ReceiveStockRequest
-	5,   // 36: holdfast.v1.CommandOutcome.place_order:type_name -> holdfast.v1.PlaceOrderResponse
-	7,   // 37: holdfast.v1.CommandOutcome.start_payment:type_name -> holdfast.v1.StartPaymentResponse
-	9,   // 38: holdfast.v1.CommandOutcome.fail_payment:type_name -> holdfast.v1.FailPaymentResponse
-	12,  // 39: holdfast.v1.CommandOutcome.confirm_payment:type_name -> holdfast.v1.ConfirmPaymentResponse
-	16,  // 40: holdfast.v1.CommandOutcome.release_hold:type_name -> holdfast.v1.ReleaseHoldResponse
-	21,  // 41: holdfast.v1.CommandOutcome.cancel_order:type_name -> holdfast.v1.CancelOrderResponse
-	50,  // 42: holdfast.v1.CommandOutcome.advance_parcel:type_name -> holdfast.v1.AdvanceParcelResponse
-	51,  // 43: holdfast.v1.CommandOutcome.receive_stock:type_name -> holdfast.v1.ReceiveStockResponse
-	25,  // 44: holdfast.v1.CommandOutcome.refused:type_name -> holdfast.v1.Refused
-	43,  // 45: holdfast.v1.Refused.facts:type_name -> holdfast.v1.Refused.FactsEntry
-	47,  // 46: holdfast.v1.Refused.receipt:type_name -> holdfast.v1.Receipt
-	23,  // 47: holdfast.v1.BatchSubmitRequest.commands:type_name -> holdfast.v1.Command
-	24,  // 48: holdfast.v1.BatchSubmitResponse.outcomes:type_name -> holdfast.v1.CommandOutcome
-	23,  // 49: holdfast.v1.StreamSubmitRequest.command:type_name -> holdfast.v1.Command
-	24,  // 50: holdfast.v1.StreamSubmitResponse.outcome:type_name -> holdfast.v1.CommandOutcome
-	42,  // 51: holdfast.v1.GetOrderResponse.order:type_name -> holdfast.v1.OrderState
-	44,  // 52: holdfast.v1.GetOrderResponse.source_channel:type_name -> holdfast.v1.SourceChannel
-	45,  // 53: holdfast.v1.GetOrderResponse.urgency:type_name -> holdfast.v1.Urgency
-	46,  // 54: holdfast.v1.GetOrderResponse.created_at:type_name -> google.protobuf.Timestamp
-	46,  // 55: holdfast.v1.GetOrderResponse.ship_by:type_name -> google.protobuf.Timestamp
-	32,  // 56: holdfast.v1.GetOrderResponse.parcels:type_name -> holdfast.v1.OrderParcel
-	41,  // 57: holdfast.v1.GetOrderResponse.holds:type_name -> holdfast.v1.Hold
-	52,  // 58: holdfast.v1.OrderParcel.parcel:type_name -> holdfast.v1.ParcelState
-	53,  // 59: holdfast.v1.OrderParcel.lines:type_name -> holdfast.v1.ParcelLine
-	54,  // 60: holdfast.v1.OrderParcel.timeline:type_name -> holdfast.v1.TimelineEntry
-	55,  // 61: holdfast.v1.GetOrderStatusResponse.status:type_name -> holdfast.v1.OrderStatus
-	56,  // 62: holdfast.v1.GetOrderStatusResponse.node:type_name -> holdfast.v1.Node
-	46,  // 63: holdfast.v1.GetOrderStatusResponse.since:type_name -> google.protobuf.Timestamp
-	57,  // 64: holdfast.v1.GetOrderStatusResponse.colour:type_name -> holdfast.v1.Colour
-	58,  // 65: holdfast.v1.GetOrderStatusResponse.next:type_name -> holdfast.v1.NextAction
-	46,  // 66: holdfast.v1.GetOrderStatusResponse.hold_expires_at:type_name -> google.protobuf.Timestamp
-	46,  // 67: holdfast.v1.GetOrderStatusResponse.channel_deadline:type_name -> google.protobuf.Timestamp
-	46,  // 68: holdfast.v1.GetOrderStatusResponse.eta_from:type_name -> google.protobuf.Timestamp
-	46,  // 69: holdfast.v1.GetOrderStatusResponse.eta_until:type_name -> google.protobuf.Timestamp
-	59,  // 70: holdfast.v1.GetOrderStatusResponse.flags:type_name -> holdfast.v1.Flag
-	54,  // 71: holdfast.v1.GetOrderStatusResponse.last_events:type_name -> holdfast.v1.TimelineEntry
-	56,  // 72: holdfast.v1.ListOrdersRequest.node:type_name -> holdfast.v1.Node
-	55,  // 73: holdfast.v1.ListOrdersRequest.status:type_name -> holdfast.v1.OrderStatus
-	42,  // 74: holdfast.v1.ListOrdersResponse.orders:type_name -> holdfast.v1.OrderState
-	41,  // 75: holdfast.v1.ListHoldsResponse.holds:type_name -> holdfast.v1.Hold
-	60,  // 76: holdfast.v1.Hold.state:type_name -> holdfast.v1.HoldState
-	46,  // 77: holdfast.v1.Hold.created_at:type_name -> google.protobuf.Timestamp
-	46,  // 78: holdfast.v1.Hold.expires_at:type_name -> google.protobuf.Timestamp
-	61,  // 79: holdfast.v1.Hold.units:type_name -> holdfast.v1.ParcelUnits
-	46,  // 80: holdfast.v1.Hold.ended_at:type_name -> google.protobuf.Timestamp
-	55,  // 81: holdfast.v1.OrderState.status:type_name -> holdfast.v1.OrderStatus
-	56,  // 82: holdfast.v1.OrderState.node:type_name -> holdfast.v1.Node
-	59,  // 83: holdfast.v1.OrderState.flags:type_name -> holdfast.v1.Flag
-	60,  // 84: holdfast.v1.OrderState.hold_state:type_name -> holdfast.v1.HoldState
-	46,  // 85: holdfast.v1.OrderState.hold_expires_at:type_name -> google.protobuf.Timestamp
-	52,  // 86: holdfast.v1.OrderState.parcels:type_name -> holdfast.v1.ParcelState
-	58,  // 87: holdfast.v1.OrderState.next:type_name -> holdfast.v1.NextAction
-	3,   // 88: holdfast.v1.OrderService.PlaceOrder:input_type -> holdfast.v1.PlaceOrderRequest
-	6,   // 89: holdfast.v1.OrderService.StartPayment:input_type -> holdfast.v1.StartPaymentRequest
-	8,   // 90: holdfast.v1.OrderService.FailPayment:input_type -> holdfast.v1.FailPaymentRequest
-	10,  // 91: holdfast.v1.OrderService.ConfirmPayment:input_type -> holdfast.v1.ConfirmPaymentRequest
-	13,  // 92: holdfast.v1.OrderService.ConfirmDeposit:input_type -> holdfast.v1.ConfirmDepositRequest
-	15,  // 93: holdfast.v1.OrderService.ReleaseHold:input_type -> holdfast.v1.ReleaseHoldRequest
-	17,  // 94: holdfast.v1.OrderService.AmendOrder:input_type -> holdfast.v1.AmendOrderRequest
-	20,  // 95: holdfast.v1.OrderService.CancelOrder:input_type -> holdfast.v1.CancelOrderRequest
-	26,  // 96: holdfast.v1.OrderService.BatchSubmit:input_type -> holdfast.v1.BatchSubmitRequest
-	28,  // 97: holdfast.v1.OrderService.StreamSubmit:input_type -> holdfast.v1.StreamSubmitRequest
-	30,  // 98: holdfast.v1.OrderService.GetOrder:input_type -> holdfast.v1.GetOrderRequest
-	33,  // 99: holdfast.v1.OrderService.GetOrderStatus:input_type -> holdfast.v1.GetOrderStatusRequest
-	35,  // 100: holdfast.v1.OrderService.GetOrderDocument:input_type -> holdfast.v1.GetOrderDocumentRequest
-	37,  // 101: holdfast.v1.OrderService.ListOrders:input_type -> holdfast.v1.ListOrdersRequest
-	39,  // 102: holdfast.v1.OrderService.ListHolds:input_type -> holdfast.v1.ListHoldsRequest
-	5,   // 103: holdfast.v1.OrderService.PlaceOrder:output_type -> holdfast.v1.PlaceOrderResponse
-	7,   // 104: holdfast.v1.OrderService.StartPayment:output_type -> holdfast.v1.StartPaymentResponse
-	9,   // 105: holdfast.v1.OrderService.FailPayment:output_type -> holdfast.v1.FailPaymentResponse
-	12,  // 106: holdfast.v1.OrderService.ConfirmPayment:output_type -> holdfast.v1.ConfirmPaymentResponse
-	14,  // 107: holdfast.v1.OrderService.ConfirmDeposit:output_type -> holdfast.v1.ConfirmDepositResponse
-	16,  // 108: holdfast.v1.OrderService.ReleaseHold:output_type -> holdfast.v1.ReleaseHoldResponse
-	19,  // 109: holdfast.v1.OrderService.AmendOrder:output_type -> holdfast.v1.AmendOrderResponse
-	21,  // 110: holdfast.v1.OrderService.CancelOrder:output_type -> holdfast.v1.CancelOrderResponse
-	27,  // 111: holdfast.v1.OrderService.BatchSubmit:output_type -> holdfast.v1.BatchSubmitResponse
-	29,  // 112: holdfast.v1.OrderService.StreamSubmit:output_type -> holdfast.v1.StreamSubmitResponse
-	31,  // 113: holdfast.v1.OrderService.GetOrder:output_type -> holdfast.v1.GetOrderResponse
-	34,  // 114: holdfast.v1.OrderService.GetOrderStatus:output_type -> holdfast.v1.GetOrderStatusResponse
-	36,  // 115: holdfast.v1.OrderService.GetOrderDocument:output_type -> holdfast.v1.GetOrderDocumentResponse
-	38,  // 116: holdfast.v1.OrderService.ListOrders:output_type -> holdfast.v1.ListOrdersResponse
-	40,  // 117: holdfast.v1.OrderService.ListHolds:output_type -> holdfast.v1.ListHoldsResponse
-	103, // [103:118] is the sub-list for method output_type
-	88,  // [88:103] is the sub-list for method input_type
-	88,  // [88:88] is the sub-list for extension type_name
-	88,  // [88:88] is the sub-list for extension extendee
-	0,   // [0:88] is the sub-list for field type_name
+	48,  // 24: holdfast.v1.CancelOrderRequest.units:type_name -> holdfast.v1.ParcelUnits
+	47,  // 25: holdfast.v1.CancelOrderResponse.receipt:type_name -> holdfast.v1.Receipt
+	42,  // 26: holdfast.v1.CancelOrderResponse.order:type_name -> holdfast.v1.OrderState
+	22,  // 27: holdfast.v1.CancelOrderResponse.parcels:type_name -> holdfast.v1.ParcelCancel
+	2,   // 28: holdfast.v1.ParcelCancel.result:type_name -> holdfast.v1.CancelResult
+	3,   // 29: holdfast.v1.Command.place_order:type_name -> holdfast.v1.PlaceOrderRequest
+	6,   // 30: holdfast.v1.Command.start_payment:type_name -> holdfast.v1.StartPaymentRequest
+	8,   // 31: holdfast.v1.Command.fail_payment:type_name -> holdfast.v1.FailPaymentRequest
+	10,  // 32: holdfast.v1.Command.confirm_payment:type_name -> holdfast.v1.ConfirmPaymentRequest
+	15,  // 33: holdfast.v1.Command.release_hold:type_name -> holdfast.v1.ReleaseHoldRequest
+	20,  // 34: holdfast.v1.Command.cancel_order:type_name -> holdfast.v1.CancelOrderRequest
+	49,  // 35: holdfast.v1.Command.advance_parcel:type_name -> holdfast.v1.AdvanceParcelRequest
+	50,  // 36: holdfast.v1.Command.receive_stock:type_name -> holdfast.v1.ReceiveStockRequest
+	5,   // 37: holdfast.v1.CommandOutcome.place_order:type_name -> holdfast.v1.PlaceOrderResponse
+	7,   // 38: holdfast.v1.CommandOutcome.start_payment:type_name -> holdfast.v1.StartPaymentResponse
+	9,   // 39: holdfast.v1.CommandOutcome.fail_payment:type_name -> holdfast.v1.FailPaymentResponse
+	12,  // 40: holdfast.v1.CommandOutcome.confirm_payment:type_name -> holdfast.v1.ConfirmPaymentResponse
+	16,  // 41: holdfast.v1.CommandOutcome.release_hold:type_name -> holdfast.v1.ReleaseHoldResponse
+	21,  // 42: holdfast.v1.CommandOutcome.cancel_order:type_name -> holdfast.v1.CancelOrderResponse
+	51,  // 43: holdfast.v1.CommandOutcome.advance_parcel:type_name -> holdfast.v1.AdvanceParcelResponse
+	52,  // 44: holdfast.v1.CommandOutcome.receive_stock:type_name -> holdfast.v1.ReceiveStockResponse
+	25,  // 45: holdfast.v1.CommandOutcome.refused:type_name -> holdfast.v1.Refused
+	43,  // 46: holdfast.v1.Refused.facts:type_name -> holdfast.v1.Refused.FactsEntry
+	47,  // 47: holdfast.v1.Refused.receipt:type_name -> holdfast.v1.Receipt
+	23,  // 48: holdfast.v1.BatchSubmitRequest.commands:type_name -> holdfast.v1.Command
+	24,  // 49: holdfast.v1.BatchSubmitResponse.outcomes:type_name -> holdfast.v1.CommandOutcome
+	23,  // 50: holdfast.v1.StreamSubmitRequest.command:type_name -> holdfast.v1.Command
+	24,  // 51: holdfast.v1.StreamSubmitResponse.outcome:type_name -> holdfast.v1.CommandOutcome
+	42,  // 52: holdfast.v1.GetOrderResponse.order:type_name -> holdfast.v1.OrderState
+	44,  // 53: holdfast.v1.GetOrderResponse.source_channel:type_name -> holdfast.v1.SourceChannel
+	45,  // 54: holdfast.v1.GetOrderResponse.urgency:type_name -> holdfast.v1.Urgency
+	46,  // 55: holdfast.v1.GetOrderResponse.created_at:type_name -> google.protobuf.Timestamp
+	46,  // 56: holdfast.v1.GetOrderResponse.ship_by:type_name -> google.protobuf.Timestamp
+	32,  // 57: holdfast.v1.GetOrderResponse.parcels:type_name -> holdfast.v1.OrderParcel
+	41,  // 58: holdfast.v1.GetOrderResponse.holds:type_name -> holdfast.v1.Hold
+	53,  // 59: holdfast.v1.OrderParcel.parcel:type_name -> holdfast.v1.ParcelState
+	54,  // 60: holdfast.v1.OrderParcel.lines:type_name -> holdfast.v1.ParcelLine
+	55,  // 61: holdfast.v1.OrderParcel.timeline:type_name -> holdfast.v1.TimelineEntry
+	56,  // 62: holdfast.v1.GetOrderStatusResponse.status:type_name -> holdfast.v1.OrderStatus
+	57,  // 63: holdfast.v1.GetOrderStatusResponse.node:type_name -> holdfast.v1.Node
+	46,  // 64: holdfast.v1.GetOrderStatusResponse.since:type_name -> google.protobuf.Timestamp
+	58,  // 65: holdfast.v1.GetOrderStatusResponse.colour:type_name -> holdfast.v1.Colour
+	59,  // 66: holdfast.v1.GetOrderStatusResponse.next:type_name -> holdfast.v1.NextAction
+	46,  // 67: holdfast.v1.GetOrderStatusResponse.hold_expires_at:type_name -> google.protobuf.Timestamp
+	46,  // 68: holdfast.v1.GetOrderStatusResponse.channel_deadline:type_name -> google.protobuf.Timestamp
+	46,  // 69: holdfast.v1.GetOrderStatusResponse.eta_from:type_name -> google.protobuf.Timestamp
+	46,  // 70: holdfast.v1.GetOrderStatusResponse.eta_until:type_name -> google.protobuf.Timestamp
+	60,  // 71: holdfast.v1.GetOrderStatusResponse.flags:type_name -> holdfast.v1.Flag
+	55,  // 72: holdfast.v1.GetOrderStatusResponse.last_events:type_name -> holdfast.v1.TimelineEntry
+	57,  // 73: holdfast.v1.ListOrdersRequest.node:type_name -> holdfast.v1.Node
+	56,  // 74: holdfast.v1.ListOrdersRequest.status:type_name -> holdfast.v1.OrderStatus
+	42,  // 75: holdfast.v1.ListOrdersResponse.orders:type_name -> holdfast.v1.OrderState
+	41,  // 76: holdfast.v1.ListHoldsResponse.holds:type_name -> holdfast.v1.Hold
+	61,  // 77: holdfast.v1.Hold.state:type_name -> holdfast.v1.HoldState
+	46,  // 78: holdfast.v1.Hold.created_at:type_name -> google.protobuf.Timestamp
+	46,  // 79: holdfast.v1.Hold.expires_at:type_name -> google.protobuf.Timestamp
+	48,  // 80: holdfast.v1.Hold.units:type_name -> holdfast.v1.ParcelUnits
+	46,  // 81: holdfast.v1.Hold.ended_at:type_name -> google.protobuf.Timestamp
+	56,  // 82: holdfast.v1.OrderState.status:type_name -> holdfast.v1.OrderStatus
+	57,  // 83: holdfast.v1.OrderState.node:type_name -> holdfast.v1.Node
+	60,  // 84: holdfast.v1.OrderState.flags:type_name -> holdfast.v1.Flag
+	61,  // 85: holdfast.v1.OrderState.hold_state:type_name -> holdfast.v1.HoldState
+	46,  // 86: holdfast.v1.OrderState.hold_expires_at:type_name -> google.protobuf.Timestamp
+	53,  // 87: holdfast.v1.OrderState.parcels:type_name -> holdfast.v1.ParcelState
+	59,  // 88: holdfast.v1.OrderState.next:type_name -> holdfast.v1.NextAction
+	3,   // 89: holdfast.v1.OrderService.PlaceOrder:input_type -> holdfast.v1.PlaceOrderRequest
+	6,   // 90: holdfast.v1.OrderService.StartPayment:input_type -> holdfast.v1.StartPaymentRequest
+	8,   // 91: holdfast.v1.OrderService.FailPayment:input_type -> holdfast.v1.FailPaymentRequest
+	10,  // 92: holdfast.v1.OrderService.ConfirmPayment:input_type -> holdfast.v1.ConfirmPaymentRequest
+	13,  // 93: holdfast.v1.OrderService.ConfirmDeposit:input_type -> holdfast.v1.ConfirmDepositRequest
+	15,  // 94: holdfast.v1.OrderService.ReleaseHold:input_type -> holdfast.v1.ReleaseHoldRequest
+	17,  // 95: holdfast.v1.OrderService.AmendOrder:input_type -> holdfast.v1.AmendOrderRequest
+	20,  // 96: holdfast.v1.OrderService.CancelOrder:input_type -> holdfast.v1.CancelOrderRequest
+	26,  // 97: holdfast.v1.OrderService.BatchSubmit:input_type -> holdfast.v1.BatchSubmitRequest
+	28,  // 98: holdfast.v1.OrderService.StreamSubmit:input_type -> holdfast.v1.StreamSubmitRequest
+	30,  // 99: holdfast.v1.OrderService.GetOrder:input_type -> holdfast.v1.GetOrderRequest
+	33,  // 100: holdfast.v1.OrderService.GetOrderStatus:input_type -> holdfast.v1.GetOrderStatusRequest
+	35,  // 101: holdfast.v1.OrderService.GetOrderDocument:input_type -> holdfast.v1.GetOrderDocumentRequest
+	37,  // 102: holdfast.v1.OrderService.ListOrders:input_type -> holdfast.v1.ListOrdersRequest
+	39,  // 103: holdfast.v1.OrderService.ListHolds:input_type -> holdfast.v1.ListHoldsRequest
+	5,   // 104: holdfast.v1.OrderService.PlaceOrder:output_type -> holdfast.v1.PlaceOrderResponse
+	7,   // 105: holdfast.v1.OrderService.StartPayment:output_type -> holdfast.v1.StartPaymentResponse
+	9,   // 106: holdfast.v1.OrderService.FailPayment:output_type -> holdfast.v1.FailPaymentResponse
+	12,  // 107: holdfast.v1.OrderService.ConfirmPayment:output_type -> holdfast.v1.ConfirmPaymentResponse
+	14,  // 108: holdfast.v1.OrderService.ConfirmDeposit:output_type -> holdfast.v1.ConfirmDepositResponse
+	16,  // 109: holdfast.v1.OrderService.ReleaseHold:output_type -> holdfast.v1.ReleaseHoldResponse
+	19,  // 110: holdfast.v1.OrderService.AmendOrder:output_type -> holdfast.v1.AmendOrderResponse
+	21,  // 111: holdfast.v1.OrderService.CancelOrder:output_type -> holdfast.v1.CancelOrderResponse
+	27,  // 112: holdfast.v1.OrderService.BatchSubmit:output_type -> holdfast.v1.BatchSubmitResponse
+	29,  // 113: holdfast.v1.OrderService.StreamSubmit:output_type -> holdfast.v1.StreamSubmitResponse
+	31,  // 114: holdfast.v1.OrderService.GetOrder:output_type -> holdfast.v1.GetOrderResponse
+	34,  // 115: holdfast.v1.OrderService.GetOrderStatus:output_type -> holdfast.v1.GetOrderStatusResponse
+	36,  // 116: holdfast.v1.OrderService.GetOrderDocument:output_type -> holdfast.v1.GetOrderDocumentResponse
+	38,  // 117: holdfast.v1.OrderService.ListOrders:output_type -> holdfast.v1.ListOrdersResponse
+	40,  // 118: holdfast.v1.OrderService.ListHolds:output_type -> holdfast.v1.ListHoldsResponse
+	104, // [104:119] is the sub-list for method output_type
+	89,  // [89:104] is the sub-list for method input_type
+	89,  // [89:89] is the sub-list for extension type_name
+	89,  // [89:89] is the sub-list for extension extendee
+	0,   // [0:89] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_v1_orders_proto_init() }

@@ -923,11 +923,14 @@ func (x *ResumeParcelResponse) GetParcel() *ParcelState {
 }
 
 type PutBackParcelRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RequestId     string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ParcelId      string                 `protobuf:"bytes,2,opt,name=parcel_id,json=parcelId,proto3" json:"parcel_id,omitempty"`
-	ScanId        string                 `protobuf:"bytes,3,opt,name=scan_id,json=scanId,proto3" json:"scan_id,omitempty"`
-	Device        string                 `protobuf:"bytes,4,opt,name=device,proto3" json:"device,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ParcelId  string                 `protobuf:"bytes,2,opt,name=parcel_id,json=parcelId,proto3" json:"parcel_id,omitempty"`
+	ScanId    string                 `protobuf:"bytes,3,opt,name=scan_id,json=scanId,proto3" json:"scan_id,omitempty"`
+	// Only for credentials that act for others (ADMIN, INTEGRATION).
+	Device        string `protobuf:"bytes,4,opt,name=device,proto3" json:"device,omitempty"`
+	Actor         string `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
+	Role          Role   `protobuf:"varint,6,opt,name=role,proto3,enum=holdfast.v1.Role" json:"role,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -988,6 +991,20 @@ func (x *PutBackParcelRequest) GetDevice() string {
 		return x.Device
 	}
 	return ""
+}
+
+func (x *PutBackParcelRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *PutBackParcelRequest) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
 }
 
 type PutBackParcelResponse struct {
@@ -2071,13 +2088,15 @@ const file_holdfast_v1_parcels_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"x\n" +
 	"\x14ResumeParcelResponse\x12.\n" +
 	"\areceipt\x18\x01 \x01(\v2\x14.holdfast.v1.ReceiptR\areceipt\x120\n" +
-	"\x06parcel\x18\x02 \x01(\v2\x18.holdfast.v1.ParcelStateR\x06parcel\"\x83\x01\n" +
+	"\x06parcel\x18\x02 \x01(\v2\x18.holdfast.v1.ParcelStateR\x06parcel\"\xc0\x01\n" +
 	"\x14PutBackParcelRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1b\n" +
 	"\tparcel_id\x18\x02 \x01(\tR\bparcelId\x12\x17\n" +
 	"\ascan_id\x18\x03 \x01(\tR\x06scanId\x12\x16\n" +
-	"\x06device\x18\x04 \x01(\tR\x06device\"y\n" +
+	"\x06device\x18\x04 \x01(\tR\x06device\x12\x14\n" +
+	"\x05actor\x18\x05 \x01(\tR\x05actor\x12%\n" +
+	"\x04role\x18\x06 \x01(\x0e2\x11.holdfast.v1.RoleR\x04role\"y\n" +
 	"\x15PutBackParcelResponse\x12.\n" +
 	"\areceipt\x18\x01 \x01(\v2\x14.holdfast.v1.ReceiptR\areceipt\x120\n" +
 	"\x06parcel\x18\x02 \x01(\v2\x18.holdfast.v1.ParcelStateR\x06parcel\"/\n" +
@@ -2263,59 +2282,60 @@ var file_holdfast_v1_parcels_proto_depIdxs = []int32{
 	23, // 20: holdfast.v1.SuspendParcelResponse.parcel:type_name -> holdfast.v1.ParcelState
 	31, // 21: holdfast.v1.ResumeParcelResponse.receipt:type_name -> holdfast.v1.Receipt
 	23, // 22: holdfast.v1.ResumeParcelResponse.parcel:type_name -> holdfast.v1.ParcelState
-	31, // 23: holdfast.v1.PutBackParcelResponse.receipt:type_name -> holdfast.v1.Receipt
-	23, // 24: holdfast.v1.PutBackParcelResponse.parcel:type_name -> holdfast.v1.ParcelState
-	23, // 25: holdfast.v1.GetParcelResponse.parcel:type_name -> holdfast.v1.ParcelState
-	25, // 26: holdfast.v1.GetParcelResponse.timeline:type_name -> holdfast.v1.TimelineEntry
-	24, // 27: holdfast.v1.GetParcelResponse.lines:type_name -> holdfast.v1.ParcelLine
-	30, // 28: holdfast.v1.ListWorkRequest.role:type_name -> holdfast.v1.Role
-	19, // 29: holdfast.v1.ListWorkResponse.items:type_name -> holdfast.v1.WorkItem
-	28, // 30: holdfast.v1.WorkItem.node:type_name -> holdfast.v1.Node
-	32, // 31: holdfast.v1.WorkItem.urgency:type_name -> holdfast.v1.Urgency
-	29, // 32: holdfast.v1.WorkItem.due_at:type_name -> google.protobuf.Timestamp
-	33, // 33: holdfast.v1.WorkItem.colour:type_name -> holdfast.v1.Colour
-	22, // 34: holdfast.v1.GetLifecycleResponse.nodes:type_name -> holdfast.v1.NodeInfo
-	28, // 35: holdfast.v1.NodeInfo.node:type_name -> holdfast.v1.Node
-	30, // 36: holdfast.v1.NodeInfo.triggered_by:type_name -> holdfast.v1.Role
-	30, // 37: holdfast.v1.NodeInfo.next_roles:type_name -> holdfast.v1.Role
-	28, // 38: holdfast.v1.NodeInfo.forward:type_name -> holdfast.v1.Node
-	28, // 39: holdfast.v1.NodeInfo.rework:type_name -> holdfast.v1.Node
-	28, // 40: holdfast.v1.ParcelState.node:type_name -> holdfast.v1.Node
-	34, // 41: holdfast.v1.ParcelState.status:type_name -> holdfast.v1.OrderStatus
-	35, // 42: holdfast.v1.ParcelState.flags:type_name -> holdfast.v1.Flag
-	29, // 43: holdfast.v1.ParcelState.since:type_name -> google.protobuf.Timestamp
-	36, // 44: holdfast.v1.ParcelState.next:type_name -> holdfast.v1.NextAction
-	33, // 45: holdfast.v1.ParcelState.colour:type_name -> holdfast.v1.Colour
-	37, // 46: holdfast.v1.ParcelLine.bucket:type_name -> holdfast.v1.Bucket
-	28, // 47: holdfast.v1.TimelineEntry.node:type_name -> holdfast.v1.Node
-	29, // 48: holdfast.v1.TimelineEntry.occurred_at:type_name -> google.protobuf.Timestamp
-	29, // 49: holdfast.v1.TimelineEntry.received_at:type_name -> google.protobuf.Timestamp
-	30, // 50: holdfast.v1.TimelineEntry.role:type_name -> holdfast.v1.Role
-	0,  // 51: holdfast.v1.ParcelService.AdvanceParcel:input_type -> holdfast.v1.AdvanceParcelRequest
-	2,  // 52: holdfast.v1.ParcelService.OverrideParcel:input_type -> holdfast.v1.OverrideParcelRequest
-	4,  // 53: holdfast.v1.ParcelService.RerouteParcel:input_type -> holdfast.v1.RerouteParcelRequest
-	6,  // 54: holdfast.v1.ParcelService.SplitParcel:input_type -> holdfast.v1.SplitParcelRequest
-	9,  // 55: holdfast.v1.ParcelService.SuspendParcel:input_type -> holdfast.v1.SuspendParcelRequest
-	11, // 56: holdfast.v1.ParcelService.ResumeParcel:input_type -> holdfast.v1.ResumeParcelRequest
-	13, // 57: holdfast.v1.ParcelService.PutBackParcel:input_type -> holdfast.v1.PutBackParcelRequest
-	15, // 58: holdfast.v1.ParcelService.GetParcel:input_type -> holdfast.v1.GetParcelRequest
-	17, // 59: holdfast.v1.ParcelService.ListWork:input_type -> holdfast.v1.ListWorkRequest
-	20, // 60: holdfast.v1.ParcelService.GetLifecycle:input_type -> holdfast.v1.GetLifecycleRequest
-	1,  // 61: holdfast.v1.ParcelService.AdvanceParcel:output_type -> holdfast.v1.AdvanceParcelResponse
-	3,  // 62: holdfast.v1.ParcelService.OverrideParcel:output_type -> holdfast.v1.OverrideParcelResponse
-	5,  // 63: holdfast.v1.ParcelService.RerouteParcel:output_type -> holdfast.v1.RerouteParcelResponse
-	8,  // 64: holdfast.v1.ParcelService.SplitParcel:output_type -> holdfast.v1.SplitParcelResponse
-	10, // 65: holdfast.v1.ParcelService.SuspendParcel:output_type -> holdfast.v1.SuspendParcelResponse
-	12, // 66: holdfast.v1.ParcelService.ResumeParcel:output_type -> holdfast.v1.ResumeParcelResponse
-	14, // 67: holdfast.v1.ParcelService.PutBackParcel:output_type -> holdfast.v1.PutBackParcelResponse
-	16, // 68: holdfast.v1.ParcelService.GetParcel:output_type -> holdfast.v1.GetParcelResponse
-	18, // 69: holdfast.v1.ParcelService.ListWork:output_type -> holdfast.v1.ListWorkResponse
-	21, // 70: holdfast.v1.ParcelService.GetLifecycle:output_type -> holdfast.v1.GetLifecycleResponse
-	61, // [61:71] is the sub-list for method output_type
-	51, // [51:61] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	30, // 23: holdfast.v1.PutBackParcelRequest.role:type_name -> holdfast.v1.Role
+	31, // 24: holdfast.v1.PutBackParcelResponse.receipt:type_name -> holdfast.v1.Receipt
+	23, // 25: holdfast.v1.PutBackParcelResponse.parcel:type_name -> holdfast.v1.ParcelState
+	23, // 26: holdfast.v1.GetParcelResponse.parcel:type_name -> holdfast.v1.ParcelState
+	25, // 27: holdfast.v1.GetParcelResponse.timeline:type_name -> holdfast.v1.TimelineEntry
+	24, // 28: holdfast.v1.GetParcelResponse.lines:type_name -> holdfast.v1.ParcelLine
+	30, // 29: holdfast.v1.ListWorkRequest.role:type_name -> holdfast.v1.Role
+	19, // 30: holdfast.v1.ListWorkResponse.items:type_name -> holdfast.v1.WorkItem
+	28, // 31: holdfast.v1.WorkItem.node:type_name -> holdfast.v1.Node
+	32, // 32: holdfast.v1.WorkItem.urgency:type_name -> holdfast.v1.Urgency
+	29, // 33: holdfast.v1.WorkItem.due_at:type_name -> google.protobuf.Timestamp
+	33, // 34: holdfast.v1.WorkItem.colour:type_name -> holdfast.v1.Colour
+	22, // 35: holdfast.v1.GetLifecycleResponse.nodes:type_name -> holdfast.v1.NodeInfo
+	28, // 36: holdfast.v1.NodeInfo.node:type_name -> holdfast.v1.Node
+	30, // 37: holdfast.v1.NodeInfo.triggered_by:type_name -> holdfast.v1.Role
+	30, // 38: holdfast.v1.NodeInfo.next_roles:type_name -> holdfast.v1.Role
+	28, // 39: holdfast.v1.NodeInfo.forward:type_name -> holdfast.v1.Node
+	28, // 40: holdfast.v1.NodeInfo.rework:type_name -> holdfast.v1.Node
+	28, // 41: holdfast.v1.ParcelState.node:type_name -> holdfast.v1.Node
+	34, // 42: holdfast.v1.ParcelState.status:type_name -> holdfast.v1.OrderStatus
+	35, // 43: holdfast.v1.ParcelState.flags:type_name -> holdfast.v1.Flag
+	29, // 44: holdfast.v1.ParcelState.since:type_name -> google.protobuf.Timestamp
+	36, // 45: holdfast.v1.ParcelState.next:type_name -> holdfast.v1.NextAction
+	33, // 46: holdfast.v1.ParcelState.colour:type_name -> holdfast.v1.Colour
+	37, // 47: holdfast.v1.ParcelLine.bucket:type_name -> holdfast.v1.Bucket
+	28, // 48: holdfast.v1.TimelineEntry.node:type_name -> holdfast.v1.Node
+	29, // 49: holdfast.v1.TimelineEntry.occurred_at:type_name -> google.protobuf.Timestamp
+	29, // 50: holdfast.v1.TimelineEntry.received_at:type_name -> google.protobuf.Timestamp
+	30, // 51: holdfast.v1.TimelineEntry.role:type_name -> holdfast.v1.Role
+	0,  // 52: holdfast.v1.ParcelService.AdvanceParcel:input_type -> holdfast.v1.AdvanceParcelRequest
+	2,  // 53: holdfast.v1.ParcelService.OverrideParcel:input_type -> holdfast.v1.OverrideParcelRequest
+	4,  // 54: holdfast.v1.ParcelService.RerouteParcel:input_type -> holdfast.v1.RerouteParcelRequest
+	6,  // 55: holdfast.v1.ParcelService.SplitParcel:input_type -> holdfast.v1.SplitParcelRequest
+	9,  // 56: holdfast.v1.ParcelService.SuspendParcel:input_type -> holdfast.v1.SuspendParcelRequest
+	11, // 57: holdfast.v1.ParcelService.ResumeParcel:input_type -> holdfast.v1.ResumeParcelRequest
+	13, // 58: holdfast.v1.ParcelService.PutBackParcel:input_type -> holdfast.v1.PutBackParcelRequest
+	15, // 59: holdfast.v1.ParcelService.GetParcel:input_type -> holdfast.v1.GetParcelRequest
+	17, // 60: holdfast.v1.ParcelService.ListWork:input_type -> holdfast.v1.ListWorkRequest
+	20, // 61: holdfast.v1.ParcelService.GetLifecycle:input_type -> holdfast.v1.GetLifecycleRequest
+	1,  // 62: holdfast.v1.ParcelService.AdvanceParcel:output_type -> holdfast.v1.AdvanceParcelResponse
+	3,  // 63: holdfast.v1.ParcelService.OverrideParcel:output_type -> holdfast.v1.OverrideParcelResponse
+	5,  // 64: holdfast.v1.ParcelService.RerouteParcel:output_type -> holdfast.v1.RerouteParcelResponse
+	8,  // 65: holdfast.v1.ParcelService.SplitParcel:output_type -> holdfast.v1.SplitParcelResponse
+	10, // 66: holdfast.v1.ParcelService.SuspendParcel:output_type -> holdfast.v1.SuspendParcelResponse
+	12, // 67: holdfast.v1.ParcelService.ResumeParcel:output_type -> holdfast.v1.ResumeParcelResponse
+	14, // 68: holdfast.v1.ParcelService.PutBackParcel:output_type -> holdfast.v1.PutBackParcelResponse
+	16, // 69: holdfast.v1.ParcelService.GetParcel:output_type -> holdfast.v1.GetParcelResponse
+	18, // 70: holdfast.v1.ParcelService.ListWork:output_type -> holdfast.v1.ListWorkResponse
+	21, // 71: holdfast.v1.ParcelService.GetLifecycle:output_type -> holdfast.v1.GetLifecycleResponse
+	62, // [62:72] is the sub-list for method output_type
+	52, // [52:62] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_v1_parcels_proto_init() }
