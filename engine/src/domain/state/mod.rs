@@ -8,6 +8,7 @@
 mod admin;
 mod apply;
 mod audit;
+mod cancel;
 mod digest;
 mod floor;
 mod ledger;
