@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use holdfast_engine::journal::{
     CommitError, Durability, FileJournal, FileOptions, FolderLock, Group, Journal, JournalError,
-    MemoryJournal, Reader, Writer, verify,
+    MemoryJournal, Progress, Reader, Writer, verify,
 };
 
 /// A folder that is removed with the test.
@@ -35,6 +35,7 @@ fn small() -> FileOptions {
         synced: true,
         segment_bytes: 2_048,
         reserve_bytes: 512,
+        ..FileOptions::default()
     }
 }
 
@@ -58,13 +59,15 @@ fn commit(journal: &mut dyn Journal, seqs: std::ops::RangeInclusive<u64>) {
         body.push(u8::try_from(record.len()).expect("short records"));
         body.extend_from_slice(&record);
     }
-    journal
-        .commit(&Group {
-            first_seq,
-            count,
-            body: &body,
-        })
-        .expect("committed");
+    let group = Group {
+        first_seq,
+        count,
+        body: &body,
+    };
+    assert_eq!(
+        journal.commit(&group).expect("committed"),
+        Progress::Durable
+    );
 }
 
 fn all(reader: &dyn Reader) -> Vec<u64> {
@@ -100,6 +103,28 @@ fn every_journal_gives_back_what_was_committed() {
         ));
         assert_eq!(journal.last_seq(), 9);
     }
+}
+
+#[test]
+fn trimming_removes_whole_segments_and_what_is_left_is_found_again() {
+    let folder = Folder::new("trim");
+    let mut journal = open(&folder.0);
+    let reader = journal.reader();
+    for seq in 1..=200 {
+        commit(&mut journal, seq..=seq);
+    }
+    journal.trim(100).expect("trimmed");
+    let first = reader.first_seq();
+    assert!(first > 1 && first <= 100, "{first}");
+    assert_eq!(reader.read(100).expect("kept"), record(100));
+    assert!(matches!(
+        reader.read(first - 1),
+        Err(JournalError::Missing { .. })
+    ));
+    drop(journal);
+    let (journal, recovery) = FileJournal::open(&folder.0, small()).expect("sound");
+    assert_eq!((recovery.first_seq, recovery.last_seq), (first, 200));
+    assert_eq!(journal.reader().read(first).expect("kept"), record(first));
 }
 
 #[test]
@@ -257,7 +282,11 @@ struct Failing {
 }
 
 impl Journal for Failing {
-    fn commit(&mut self, group: &Group<'_>) -> io::Result<()> {
+    fn trim(&mut self, before_seq: u64) -> io::Result<()> {
+        self.inner.trim(before_seq)
+    }
+
+    fn commit(&mut self, group: &Group<'_>) -> io::Result<Progress> {
         match self.left.checked_sub(1) {
             Some(left) => {
                 self.left = left;
@@ -343,7 +372,11 @@ struct Standing {
 }
 
 impl Journal for Standing {
-    fn commit(&mut self, group: &Group<'_>) -> io::Result<()> {
+    fn trim(&mut self, before_seq: u64) -> io::Result<()> {
+        self.inner.trim(before_seq)
+    }
+
+    fn commit(&mut self, group: &Group<'_>) -> io::Result<Progress> {
         self.go.recv().map_err(io::Error::other)?;
         self.inner.commit(group)
     }

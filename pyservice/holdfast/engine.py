@@ -131,7 +131,7 @@ class Typed:
 def _open(
     path: str | os.PathLike[str] | None,
     merchant: str,
-    durability: str,
+    journal: str,
     clock: ManualClock | None,
     key_file: str | os.PathLike[str] | None,
     locale: str,
@@ -139,7 +139,7 @@ def _open(
     settings = {
         "path": None if path is None else str(Path(path)),
         "merchant": merchant,
-        "durability": durability,
+        "journal": journal,
         "embedded": True,
         "key_file": None if key_file is None else str(Path(key_file)),
     }
@@ -167,7 +167,7 @@ class Engine(Calls):
         path: str | os.PathLike[str],
         *,
         merchant: str = "default",
-        durability: str = "synced",
+        journal: str = "file.sync",
         clock: ManualClock | None = None,
         key_file: str | os.PathLike[str] | None = None,
         locale: str = "",
@@ -178,7 +178,7 @@ class Engine(Calls):
         Args:
             path: The data folder; made if there is none.
             merchant: Whose stock and orders the calls are about.
-            durability: "synced" (on disk before the answer) or "logged".
+            journal: "file.sync" (on disk before the answer) or "file.log".
             clock: A clock of your own, for tests.
             key_file: Key ring of the sealed documents, if not in the folder.
             locale: Language of instructions and messages, as "zh-CN".
@@ -189,7 +189,7 @@ class Engine(Calls):
             JournalCorruptError: The journal is damaged; nothing was changed.
             OpenError: Anything else that keeps it from opening.
         """
-        return cls(_open(path, merchant, durability, clock, key_file, locale), deadline_ms)
+        return cls(_open(path, merchant, journal, clock, key_file, locale), deadline_ms)
 
     @classmethod
     def memory(
@@ -201,7 +201,7 @@ class Engine(Calls):
         deadline_ms: int | None = None,
     ) -> Self:
         """Open an engine that forgets everything when it is closed."""
-        return cls(_open(None, merchant, "synced", clock, None, locale), deadline_ms)
+        return cls(_open(None, merchant, "memory", clock, None, locale), deadline_ms)
 
     def _call(self, name: str, result: type[T], fields: Fields) -> T:
         from holdfast import messages
@@ -296,14 +296,14 @@ class AsyncEngine(AsyncCalls):
         path: str | os.PathLike[str],
         *,
         merchant: str = "default",
-        durability: str = "synced",
+        journal: str = "file.sync",
         clock: ManualClock | None = None,
         key_file: str | os.PathLike[str] | None = None,
         locale: str = "",
         deadline_ms: int | None = None,
     ) -> Self:
         """Open the engine of a data folder; see `Engine.open`. Blocks while replaying."""
-        return cls(_open(path, merchant, durability, clock, key_file, locale), deadline_ms)
+        return cls(_open(path, merchant, journal, clock, key_file, locale), deadline_ms)
 
     @classmethod
     def memory(
@@ -315,7 +315,7 @@ class AsyncEngine(AsyncCalls):
         deadline_ms: int | None = None,
     ) -> Self:
         """Open an engine that forgets everything when it is closed."""
-        return cls(_open(None, merchant, "synced", clock, None, locale), deadline_ms)
+        return cls(_open(None, merchant, "memory", clock, None, locale), deadline_ms)
 
     async def _call(self, name: str, result: type[T], fields: Fields) -> T:
         from holdfast import messages

@@ -221,11 +221,15 @@ impl Engine {
         Ok(serde_json::to_string(&metrics).expect("metrics have only plain keys and values"))
     }
 
-    /// What recovery found at the start, as JSON.
+    /// What recovery found at the start, where the truth is kept and what a
+    /// reply waits for, as JSON.
     fn recovery_json(&self) -> PyResult<String> {
         self.with(|inner| {
-            serde_json::to_string(inner.recovery())
-                .expect("a report has only plain keys and values")
+            let mut told = serde_json::to_value(inner.recovery())
+                .expect("a report has only plain keys and values");
+            told["persistence"] = inner.persistence().into();
+            told["durability"] = inner.durability().to_string().into();
+            told.to_string()
         })
     }
 

@@ -28,8 +28,8 @@ use crate::domain::outcome::Answer;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::state::{Decision, Finding, Ledger, State};
 use crate::journal::{
-    CommitError, Durability, FileJournal, FileOptions, FolderLock, Journal, MemoryJournal, Reader,
-    Recovery, Writer,
+    CommitError, Durability, FileJournal, FileOptions, FolderLock, Journal, MemoryJournal, Mode,
+    Reader, Recovery, Writer,
 };
 use crate::vault::{Vault, VaultError};
 use crate::views::Locale;
@@ -40,7 +40,7 @@ use crate::wire::reply::{self, Receipt};
 use crate::wire::status;
 
 pub use metrics::Metrics;
-pub use settings::{ClockChoice, DurabilityChoice, Settings};
+pub use settings::{ClockChoice, Settings};
 pub use watch::Watch;
 
 use ticker::Ticker;
@@ -305,6 +305,18 @@ impl Engine {
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.shared.phase()
+    }
+
+    /// Where the truth is kept, in words for people.
+    #[must_use]
+    pub fn persistence(&self) -> String {
+        self.shared.persistence()
+    }
+
+    /// What a reply waits for.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.shared.durability
     }
 
     /// What recovery found at the start.
@@ -895,14 +907,9 @@ impl Shared {
 
     /// Where the truth is kept, in words for people.
     fn persistence(&self) -> String {
-        match (&self.settings.path, self.settings.durability) {
-            (None, _) => "memory (gone when the process ends)".into(),
-            (Some(path), DurabilityChoice::Synced) => {
-                format!("file {} (durable, fsync before reply)", path.display())
-            }
-            (Some(path), DurabilityChoice::Logged) => {
-                format!("file {} (logged, synced within 5 ms)", path.display())
-            }
+        match &self.settings.path {
+            None => "memory (gone when the process ends)".into(),
+            Some(path) => format!("{} {}", self.settings.journal, path.display()),
         }
     }
 
@@ -946,7 +953,7 @@ impl Stores {
         };
         let lock = FolderLock::take(path)?;
         let options = FileOptions {
-            synced: settings.durability == DurabilityChoice::Synced,
+            synced: settings.journal == Mode::FileSync,
             ..FileOptions::default()
         };
         let (journal, recovery) = FileJournal::open(&path.join("journal"), options)?;

@@ -4,15 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// How durable an acknowledgement is, as far as the operator chooses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DurabilityChoice {
-    /// On disk before the reply.
-    Synced,
-    /// Handed to the operating system before the reply.
-    Logged,
-}
+use crate::journal::Mode;
 
 /// Which clock runs the deadlines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +21,9 @@ pub enum ClockChoice {
 pub struct Settings {
     /// The data folder; none keeps everything in memory.
     pub path: Option<PathBuf>,
-    pub durability: DurabilityChoice,
+    /// Where the truth is kept and what a reply waits for. Without a path it is
+    /// always memory.
+    pub journal: Mode,
     /// Merchant of calls without a credential, and of the bootstrap credential.
     pub merchant: String,
     /// Calls without a credential act as ADMIN of `merchant`: for embedding only.
@@ -49,7 +43,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             path: None,
-            durability: DurabilityChoice::Synced,
+            journal: Mode::FileSync,
             merchant: "default".into(),
             embedded: true,
             bootstrap_token_sha256: None,

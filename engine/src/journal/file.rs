@@ -1,18 +1,19 @@
 //! The file journal: append-only segments, one fdatasync a group.
 
-use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::RwLock;
 
 use super::frame::{self, Chain, HEADER, Header};
 use super::segment::{self, Found, Origin, START, read_frame};
-use super::{Durability, Group, Journal, JournalError, Reader, Recovery, each_record};
+use super::{
+    Disk, DiskFile, Durability, Folder, Group, Journal, JournalError, Progress, Reader, Recovery,
+    each_record, read_up_to,
+};
 
 /// How a file journal is kept.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,8 @@ pub struct FileOptions {
     pub segment_bytes: u64,
     /// Zeros written ahead of the frames.
     pub reserve_bytes: u64,
+    /// Id of a journal that is begun; drawn at random if none is given.
+    pub journal_id: Option<[u8; 16]>,
 }
 
 impl Default for FileOptions {
@@ -31,6 +34,7 @@ impl Default for FileOptions {
             synced: true,
             segment_bytes: 64 << 20,
             reserve_bytes: 1 << 20,
+            journal_id: None,
         }
     }
 }
@@ -45,8 +49,9 @@ const INDEX_EVERY: u64 = 64 << 10;
 /// One segment as readers see it.
 #[derive(Debug)]
 struct Indexed {
+    name: String,
     path: PathBuf,
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
     first_seq: u64,
     /// First sequence number and offset of some frames, in order.
     frames: Vec<(u64, u64)>,
@@ -74,10 +79,12 @@ impl Index {
 /// Segments in a folder.
 #[derive(Debug)]
 pub struct FileJournal {
-    folder: PathBuf,
+    disk: Arc<dyn Disk>,
     options: FileOptions,
     index: Arc<RwLock<Index>>,
-    file: Arc<File>,
+    /// Name of the segment that is written.
+    name: String,
+    file: Arc<dyn DiskFile>,
     offset: u64,
     /// End of the zeros that are written.
     reserved: u64,
@@ -87,7 +94,8 @@ pub struct FileJournal {
     next_seq: u64,
     chain: Chain,
     frame: Vec<u8>,
-    last_sync: Instant,
+    /// By the disk's clock.
+    last_sync: Duration,
 }
 
 /// Where the last good frame ends.
@@ -108,36 +116,43 @@ impl FileJournal {
     /// [`JournalError::Corrupt`] if anything before a good later group is
     /// damaged; nothing is changed then.
     pub fn open(folder: &Path, options: FileOptions) -> Result<(Self, Recovery), JournalError> {
-        fs::create_dir_all(folder).map_err(JournalError::io("create", folder))?;
-        let mut survey = Survey::of(folder, false)?;
+        let disk = Folder::create(folder).map_err(JournalError::io("create", folder))?;
+        Self::open_on(Arc::new(disk), options)
+    }
+
+    /// The same on any disk.
+    ///
+    /// # Errors
+    /// As [`FileJournal::open`].
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        options: FileOptions,
+    ) -> Result<(Self, Recovery), JournalError> {
+        let mut survey = Survey::of(disk.as_ref(), false)?;
         if survey.segments.is_empty() {
-            survey.begin(folder)?;
+            survey.begin(disk.as_ref(), options.journal_id)?;
         }
         let last = survey.segments.last().expect("a segment is open");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&last.path)
-            .map_err(JournalError::io("open", &last.path))?;
+        let (name, path) = (last.name.clone(), last.path.clone());
+        let file = disk
+            .open(&name, true)
+            .map_err(JournalError::io("open", &path))?;
         let tail = survey.tail;
         if survey.recovery.torn_bytes > 0 {
             // The cut is made by shortening the file: nothing after it is ours.
             file.set_len(tail.offset)
                 .and_then(|()| file.sync_all())
-                .map_err(JournalError::io("cut", &last.path))?;
+                .map_err(JournalError::io("cut", &path))?;
         }
-        let length = file
-            .metadata()
-            .map_err(JournalError::io("look at", &last.path))?
-            .len();
+        let length = file.size().map_err(JournalError::io("look at", &path))?;
         let epoch = tail.epoch + 1;
         let mut journal = Self {
-            folder: folder.to_owned(),
             options,
             index: Arc::new(RwLock::new(Index {
                 segments: survey.segments,
             })),
-            file: Arc::new(file),
+            name,
+            file,
             offset: tail.offset,
             reserved: length,
             journal_id: survey.journal_id,
@@ -146,10 +161,11 @@ impl FileJournal {
             next_seq: tail.next_seq,
             chain: tail.chain,
             frame: Vec::new(),
-            last_sync: Instant::now(),
+            last_sync: disk.now(),
+            disk,
         };
         // The empty group states the new epoch before anything else is written.
-        journal.seal().map_err(JournalError::io("write", folder))?;
+        journal.seal().map_err(JournalError::io("write", path))?;
         Ok((
             journal,
             Recovery {
@@ -164,7 +180,7 @@ impl FileJournal {
     /// # Errors
     /// As [`FileJournal::open`].
     pub fn open_reader(folder: &Path) -> Result<(Arc<dyn Reader>, u64), JournalError> {
-        let survey = Survey::of(folder, true)?;
+        let survey = Survey::of(&Folder::at(folder), true)?;
         let reader = FileReader {
             index: Arc::new(RwLock::new(Index {
                 segments: survey.segments,
@@ -193,7 +209,8 @@ impl FileJournal {
         self.offset += size;
         self.next_group += 1;
         self.next_seq += u64::from(group.count);
-        if self.offset >= self.options.segment_bytes {
+        // A segment is named by its first record: it must have one to be followed.
+        if self.offset >= self.options.segment_bytes && group.count > 0 {
             self.roll()?;
         }
         Ok(())
@@ -210,7 +227,7 @@ impl FileJournal {
         self.file.write_all_at(frame, self.offset)?;
         if sync {
             self.file.sync_data()?;
-            self.last_sync = Instant::now();
+            self.last_sync = self.disk.now();
         }
         Ok(())
     }
@@ -224,24 +241,27 @@ impl FileJournal {
             chain: self.chain,
             journal_id: self.journal_id,
         };
-        let (path, file) = create_segment(&self.folder, &origin)?;
-        self.file = Arc::new(file);
+        let (name, file) = create_segment(self.disk.as_ref(), &origin)?;
+        self.file = file;
         self.offset = START;
         self.reserved = START;
         self.index.write().segments.push(Indexed {
-            path,
+            path: self.disk.path(&name),
+            name: name.clone(),
             file: Arc::clone(&self.file),
             first_seq: self.next_seq,
             frames: Vec::new(),
         });
+        self.name = name;
         Ok(())
     }
 }
 
 impl Journal for FileJournal {
-    fn commit(&mut self, group: &Group<'_>) -> io::Result<()> {
-        let sync = self.options.synced || self.last_sync.elapsed() >= UNSYNCED;
-        self.append(group, sync)
+    fn commit(&mut self, group: &Group<'_>) -> io::Result<Progress> {
+        let sync = self.options.synced || self.disk.now() - self.last_sync >= UNSYNCED;
+        self.append(group, sync)?;
+        Ok(Progress::Durable)
     }
 
     fn seal(&mut self) -> io::Result<()> {
@@ -253,6 +273,37 @@ impl Journal for FileJournal {
             },
             true,
         )
+    }
+
+    /// Removes whole segments; the one that is written stays.
+    fn trim(&mut self, before_seq: u64) -> io::Result<()> {
+        let removed: Vec<Indexed> = {
+            let mut index = self.index.write();
+            let end = index
+                .segments
+                .partition_point(|segment| segment.first_seq <= before_seq)
+                .saturating_sub(1);
+            index.segments.drain(..end).collect()
+        };
+        for segment in &removed {
+            self.disk.remove(&segment.name)?;
+        }
+        if !removed.is_empty() {
+            self.disk.sync()?;
+        }
+        Ok(())
+    }
+
+    /// What is written into a file without a name is gone with the process.
+    fn tend(&mut self) -> io::Result<()> {
+        if self.file.is_still(&self.name)? {
+            return Ok(());
+        }
+        let path = self.disk.path(&self.name);
+        Err(io::Error::other(format!(
+            "{} was removed or replaced while it was written",
+            path.display()
+        )))
     }
 
     fn idle_after(&self) -> Duration {
@@ -278,19 +329,14 @@ impl Journal for FileJournal {
     }
 }
 
-fn create_segment(folder: &Path, origin: &Origin) -> io::Result<(PathBuf, File)> {
-    let path = folder.join(segment::file_name(origin.first_seq));
+fn create_segment(disk: &dyn Disk, origin: &Origin) -> io::Result<(String, Arc<dyn DiskFile>)> {
+    let name = segment::file_name(origin.first_seq);
     // A crash may have left an empty segment of this name; it holds nothing.
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&path)?;
+    let file = disk.create(&name)?;
     file.write_all_at(&origin.encode(), 0)?;
     file.sync_all()?;
-    File::open(folder)?.sync_all()?;
-    Ok((path, file))
+    disk.sync()?;
+    Ok((name, file))
 }
 
 /// How often a reader beside a writer looks again at what is not whole.
@@ -309,7 +355,7 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(folder: &Path, beside_writer: bool) -> Result<Self, JournalError> {
+    fn of(disk: &dyn Disk, beside_writer: bool) -> Result<Self, JournalError> {
         let mut survey = Self {
             beside_writer,
             segments: Vec::new(),
@@ -323,39 +369,51 @@ impl Survey {
             },
             journal_id: [0; 16],
         };
-        let paths = segment::list(folder)?;
-        for (position, path) in paths.iter().enumerate() {
-            survey.read_segment(path, position + 1 == paths.len())?;
+        let names = segment::list(disk)?;
+        for (position, name) in names.iter().enumerate() {
+            survey.read_segment(disk, name, position + 1 == names.len())?;
         }
+        survey.recovery.first_seq = survey.segments.first().map_or(1, |first| first.first_seq);
         survey.recovery.last_seq = survey.tail.next_seq - 1;
         survey.recovery.epoch = survey.tail.epoch;
         Ok(survey)
     }
 
-    fn begin(&mut self, folder: &Path) -> Result<(), JournalError> {
-        getrandom::fill(&mut self.journal_id).map_err(|error| {
-            JournalError::io("draw an id for", folder)(io::Error::other(error.to_string()))
-        })?;
+    fn begin(&mut self, disk: &dyn Disk, id: Option<[u8; 16]>) -> Result<(), JournalError> {
+        let failed = |error| JournalError::io("begin a journal in", disk.path(""))(error);
+        match id {
+            Some(id) => self.journal_id = id,
+            None => getrandom::fill(&mut self.journal_id)
+                .map_err(|error| failed(io::Error::other(error.to_string())))?,
+        }
         let origin = Origin {
             first_seq: 1,
             first_group: 1,
             chain: Chain::default(),
             journal_id: self.journal_id,
         };
-        let (path, file) =
-            create_segment(folder, &origin).map_err(JournalError::io("create", folder))?;
+        let (name, file) = create_segment(disk, &origin).map_err(failed)?;
         self.segments.push(Indexed {
-            path,
-            file: Arc::new(file),
+            path: disk.path(&name),
+            name,
+            file,
             first_seq: 1,
             frames: Vec::new(),
         });
         Ok(())
     }
 
-    fn read_segment(&mut self, path: &Path, is_last: bool) -> Result<(), JournalError> {
-        let file = File::open(path).map_err(JournalError::io("open", path))?;
-        let Some(origin) = Origin::read(&file, path)? else {
+    fn read_segment(
+        &mut self,
+        disk: &dyn Disk,
+        name: &str,
+        is_last: bool,
+    ) -> Result<(), JournalError> {
+        let path = &disk.path(name);
+        let file = disk
+            .open(name, false)
+            .map_err(JournalError::io("open", path))?;
+        let Some(origin) = Origin::read(file.as_ref(), path)? else {
             // Only the newest segment may be unfinished: a crash while it was begun.
             if is_last && !self.segments.is_empty() {
                 return Ok(());
@@ -384,8 +442,9 @@ impl Survey {
             epoch: self.tail.epoch,
         };
         self.segments.push(Indexed {
-            path: path.to_owned(),
-            file: Arc::new(file),
+            name: name.to_owned(),
+            path: path.clone(),
+            file,
             first_seq: origin.first_seq,
             frames: Vec::new(),
         });
@@ -398,7 +457,7 @@ impl Survey {
         let looks = if self.beside_writer { LOOKS } else { 0 };
         let mut looks_left = looks;
         loop {
-            let found = read_frame(&file, self.tail.offset, &mut buffer)
+            let found = read_frame(file.as_ref(), self.tail.offset, &mut buffer)
                 .map_err(JournalError::io("read", path))?;
             let detail = match found {
                 Found::Frame(header) => {
@@ -412,13 +471,13 @@ impl Survey {
                 Found::Nothing => "there are zeros",
                 Found::Damage(detail) => detail,
             };
-            let leftover =
-                last_nonzero(&file, self.tail.offset).map_err(JournalError::io("read", path))?;
+            let leftover = last_nonzero(file.as_ref(), self.tail.offset)
+                .map_err(JournalError::io("read", path))?;
             if leftover == 0 {
                 return Ok(());
             }
             if looks_left == 0 {
-                return self.judge(path, &file, is_last, detail, leftover);
+                return self.judge(path, file.as_ref(), is_last, detail, leftover);
             }
             // What is half written now is whole in a moment; only what a crash
             // left stays as it is.
@@ -471,7 +530,7 @@ impl Survey {
     fn judge(
         &mut self,
         path: &Path,
-        file: &File,
+        file: &dyn DiskFile,
         is_last: bool,
         detail: &str,
         leftover: u64,
@@ -502,11 +561,11 @@ impl Survey {
 }
 
 /// Bytes from `from` to the last one that is not zero.
-fn last_nonzero(file: &File, from: u64) -> io::Result<u64> {
+fn last_nonzero(file: &dyn DiskFile, from: u64) -> io::Result<u64> {
     let mut rest = Vec::new();
-    let length = file.metadata()?.len().saturating_sub(from);
+    let length = file.size()?.saturating_sub(from);
     rest.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
-    let got = segment::read_up_to(file, &mut rest, from)?;
+    let got = read_up_to(file, &mut rest, from)?;
     Ok(rest[..got]
         .iter()
         .rposition(|byte| *byte != 0)
@@ -520,8 +579,9 @@ struct FileReader {
 }
 
 impl FileReader {
-    /// Segment and offset from where `seq` is reached by walking on.
-    fn start(&self, seq: u64) -> Option<(usize, Arc<File>, PathBuf, u64)> {
+    /// First record of the segment, and the offset in it, from where `seq` is
+    /// reached by walking on.
+    fn start(&self, seq: u64) -> Option<(u64, Arc<dyn DiskFile>, PathBuf, u64)> {
         let index = self.index.read();
         let position = index
             .segments
@@ -534,23 +594,30 @@ impl FileReader {
             .checked_sub(1);
         let offset = frame.map_or(START, |frame| segment.frames[frame].1);
         Some((
-            position,
+            segment.first_seq,
             Arc::clone(&segment.file),
             segment.path.clone(),
             offset,
         ))
     }
 
-    fn segment(&self, position: usize) -> Option<(Arc<File>, PathBuf)> {
-        self.index
-            .read()
+    /// The segment after one, by its first record: older ones may go meanwhile.
+    fn after(&self, first_seq: u64) -> Option<(u64, Arc<dyn DiskFile>, PathBuf)> {
+        let index = self.index.read();
+        let position = index
             .segments
-            .get(position)
-            .map(|segment| (Arc::clone(&segment.file), segment.path.clone()))
+            .partition_point(|segment| segment.first_seq <= first_seq);
+        let next = index.segments.get(position)?;
+        Some((next.first_seq, Arc::clone(&next.file), next.path.clone()))
     }
 }
 
 impl Reader for FileReader {
+    fn first_seq(&self) -> u64 {
+        let index = self.index.read();
+        index.segments.first().map_or(1, |first| first.first_seq)
+    }
+
     fn scan(
         &self,
         from_seq: u64,
@@ -560,12 +627,14 @@ impl Reader for FileReader {
         if from_seq > upto_seq {
             return Ok(());
         }
-        let Some((mut position, mut file, mut path, mut offset)) = self.start(from_seq) else {
+        let Some((mut segment, mut file, mut path, mut offset)) = self.start(from_seq) else {
             return Ok(());
         };
         let mut buffer = Vec::new();
         loop {
-            match read_frame(&file, offset, &mut buffer).map_err(JournalError::io("read", &path))? {
+            match read_frame(file.as_ref(), offset, &mut buffer)
+                .map_err(JournalError::io("read", &path))?
+            {
                 Found::Frame(header) => {
                     if header.first_seq > upto_seq {
                         return Ok(());
@@ -598,11 +667,10 @@ impl Reader for FileReader {
                     }
                 }
                 Found::Nothing => {
-                    position += 1;
-                    let Some((next, next_path)) = self.segment(position) else {
+                    let Some((next, next_file, next_path)) = self.after(segment) else {
                         return Ok(());
                     };
-                    (file, path, offset) = (next, next_path, START);
+                    (segment, file, path, offset) = (next, next_file, next_path, START);
                 }
                 Found::Damage(detail) => {
                     return Err(JournalError::Corrupt {
@@ -632,14 +700,13 @@ pub struct Report {
 /// # Errors
 /// As [`FileJournal::open`].
 pub fn verify(folder: &Path) -> Result<Report, JournalError> {
-    let survey = Survey::of(folder, true)?;
+    let survey = Survey::of(&Folder::at(folder), true)?;
     let mut bytes = 0;
     for segment in &survey.segments {
         bytes += segment
             .file
-            .metadata()
-            .map_err(JournalError::io("look at", &segment.path))?
-            .len();
+            .size()
+            .map_err(JournalError::io("look at", &segment.path))?;
     }
     Ok(Report {
         segments: survey.segments.len(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
-use super::{Durability, Group, Journal, JournalError, Reader, each_record};
+use super::{Durability, Group, Journal, JournalError, Progress, Reader, each_record};
 
 /// Groups in the order of their commit: first sequence number and body.
 type Groups = Arc<RwLock<Vec<(u64, Box<[u8]>)>>>;
@@ -20,15 +20,24 @@ pub struct MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
-    fn commit(&mut self, group: &Group<'_>) -> io::Result<()> {
+    fn commit(&mut self, group: &Group<'_>) -> io::Result<Progress> {
         self.groups
             .write()
             .push((group.first_seq, group.body.into()));
         self.last_seq = group.first_seq + u64::from(group.count) - 1;
-        Ok(())
+        Ok(Progress::Durable)
     }
 
     fn seal(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn trim(&mut self, before_seq: u64) -> io::Result<()> {
+        let mut groups = self.groups.write();
+        let end = groups
+            .partition_point(|(first, _)| *first <= before_seq)
+            .saturating_sub(1);
+        groups.drain(..end);
         Ok(())
     }
 
@@ -57,6 +66,10 @@ struct MemoryReader {
 }
 
 impl Reader for MemoryReader {
+    fn first_seq(&self) -> u64 {
+        self.groups.read().first().map_or(1, |(first, _)| *first)
+    }
+
     fn scan(
         &self,
         from_seq: u64,

@@ -5,10 +5,12 @@
 //! on disk; groups are chained by a hash. Records are opaque here. One trait
 //! has several journals behind it; one suite of tests runs over all of them.
 
+mod disk;
 mod file;
 mod frame;
 mod lock;
 mod memory;
+mod mode;
 mod segment;
 mod writer;
 
@@ -18,9 +20,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use disk::{Disk, DiskFile, Folder, read_up_to};
 pub use file::{FileJournal, FileOptions, Report, verify};
 pub use lock::FolderLock;
 pub use memory::MemoryJournal;
+pub use mode::{Mode, UnknownMode};
 pub use writer::{CommitError, Writer, WriterMetrics};
 
 /// What an acknowledgement of this journal means.
@@ -38,6 +42,18 @@ pub enum Durability {
     ReplicatedSynced(u32),
 }
 
+impl std::fmt::Display for Durability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Memory => f.write_str("MEMORY"),
+            Self::Logged => f.write_str("LOGGED"),
+            Self::Synced => f.write_str("SYNCED"),
+            Self::Replicated(replicas) => write!(f, "REPLICATED({replicas})"),
+            Self::ReplicatedSynced(replicas) => write!(f, "REPLICATED_SYNCED({replicas})"),
+        }
+    }
+}
+
 /// Records that are made durable together.
 #[derive(Debug, Clone, Copy)]
 pub struct Group<'a> {
@@ -47,14 +63,29 @@ pub struct Group<'a> {
     pub body: &'a [u8],
 }
 
+/// How often the journal thread looks after its journal.
+pub const TEND_EVERY: Duration = Duration::from_millis(500);
+
+/// What became of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Progress {
+    Durable,
+    /// It may be there or not: commit the same group again, to whoever can be
+    /// reached then. It is found if it is there already.
+    Again {
+        detail: String,
+    },
+}
+
 /// What a journal must do. It has one owner, the journal thread.
 pub trait Journal: Send {
     /// Appends a group and makes it as durable as [`Journal::durability`] says.
     ///
     /// # Errors
-    /// Any failure leaves it unknown what is on disk: the owner stops using the
+    /// Any failure leaves it unknown what was written: the owner stops using the
     /// journal and never tries the same sync again.
-    fn commit(&mut self, group: &Group<'_>) -> io::Result<()>;
+    fn commit(&mut self, group: &Group<'_>) -> io::Result<Progress>;
 
     /// Marks the last group as complete, after a moment without work, so that
     /// damage to it can be told from a torn write.
@@ -62,6 +93,22 @@ pub trait Journal: Send {
     /// # Errors
     /// As [`Journal::commit`].
     fn seal(&mut self) -> io::Result<()>;
+
+    /// Looks that all is well: the file is still there, the lease is still ours.
+    /// Called about every [`TEND_EVERY`], work or none.
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    fn tend(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Removes what lies wholly before a record, as far as it can be removed at
+    /// little cost. A snapshot must hold what is removed.
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    fn trim(&mut self, before_seq: u64) -> io::Result<()>;
 
     /// How long without work before [`Journal::seal`] is due.
     fn idle_after(&self) -> Duration;
@@ -76,6 +123,9 @@ pub trait Journal: Send {
 
 /// Reads records, never in the writer's way.
 pub trait Reader: Send + Sync + std::fmt::Debug {
+    /// The first record that is still kept; 1 until something is trimmed.
+    fn first_seq(&self) -> u64;
+
     /// Visits records in order until `upto_seq`, the end, or a break.
     ///
     /// # Errors
@@ -104,6 +154,8 @@ pub trait Reader: Send + Sync + std::fmt::Debug {
 /// What opening a journal found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Recovery {
+    /// The first record that is kept.
+    pub first_seq: u64,
     pub last_seq: u64,
     pub records: u64,
     pub groups: u64,

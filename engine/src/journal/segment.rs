@@ -13,13 +13,11 @@
 //! Space is written with zeros before it is used: syncing into written space
 //! takes half the time of syncing a file that grows.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::JournalError;
 use super::frame::{self, Chain, HEADER, Header, MAX_BODY};
+use super::{Disk, DiskFile, JournalError, read_up_to};
 
 /// The format that this version writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 1;
@@ -40,21 +38,17 @@ pub(super) fn file_name(first_seq: u64) -> String {
     format!("{first_seq:020}.segment")
 }
 
-/// Segments of a folder in order.
-pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
-    let entries = std::fs::read_dir(folder).map_err(JournalError::io("list", folder))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(JournalError::io("list", folder))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "segment")
-        {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
+/// Names of a folder's segments in order.
+pub(super) fn list(disk: &dyn Disk) -> Result<Vec<String>, JournalError> {
+    let names = disk
+        .list()
+        .map_err(JournalError::io("list", disk.path("")))?;
+    let mut names: Vec<String> = names
+        .into_iter()
+        .filter(|name| name.ends_with(".segment"))
+        .collect();
+    names.sort();
+    Ok(names)
 }
 
 impl Origin {
@@ -72,7 +66,7 @@ impl Origin {
     }
 
     /// Reads the head of a segment. `Ok(None)` if it was never completed.
-    pub(super) fn read(file: &File, path: &Path) -> Result<Option<Self>, JournalError> {
+    pub(super) fn read(file: &dyn DiskFile, path: &Path) -> Result<Option<Self>, JournalError> {
         let mut bytes = [0; START as usize];
         let got = read_up_to(file, &mut bytes, 0).map_err(JournalError::io("read", path))?;
         if got < bytes.len() || &bytes[..8] != MAGIC {
@@ -100,20 +94,6 @@ impl Origin {
     }
 }
 
-/// Reads as much as there is, up to the buffer's length.
-pub(super) fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut got = 0;
-    while got < buffer.len() {
-        match file.read_at(&mut buffer[got..], offset + got as u64) {
-            Ok(0) => break,
-            Ok(more) => got += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(got)
-}
-
 /// What stands at an offset.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -124,7 +104,11 @@ pub(super) enum Found {
 }
 
 /// Reads the frame at `offset` into `buffer`.
-pub(super) fn read_frame(file: &File, offset: u64, buffer: &mut Vec<u8>) -> io::Result<Found> {
+pub(super) fn read_frame(
+    file: &dyn DiskFile,
+    offset: u64,
+    buffer: &mut Vec<u8>,
+) -> io::Result<Found> {
     let mut head = [0; HEADER];
     let got = read_up_to(file, &mut head, offset)?;
     if got < HEADER {
@@ -154,8 +138,12 @@ pub(super) fn read_frame(file: &File, offset: u64, buffer: &mut Vec<u8>) -> io::
 
 /// Looks for a whole frame after a damaged place: then the damage is not a torn
 /// write, since nothing is written before the frame ahead of it is durable.
-pub(super) fn later_frame(file: &File, from: u64, after_group: u64) -> io::Result<Option<Header>> {
-    let length = file.metadata()?.len();
+pub(super) fn later_frame(
+    file: &dyn DiskFile,
+    from: u64,
+    after_group: u64,
+) -> io::Result<Option<Header>> {
+    let length = file.size()?;
     let mut rest = vec![0; usize::try_from(length.saturating_sub(from)).unwrap_or(usize::MAX)];
     let got = read_up_to(file, &mut rest, from)?;
     rest.truncate(got);

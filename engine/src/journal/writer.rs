@@ -17,12 +17,15 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, RwLock};
 use serde::Serialize;
 
-use super::{Group, Journal, put_record};
+use super::{Group, Journal, Progress, TEND_EVERY, put_record};
 
 /// Bytes that may wait before new work is refused.
 const BACKLOG_LIMIT: u64 = 64 << 20;
 /// How long gathering may go on: whoever began it may never come to end it.
 const GATHER_LIMIT: Duration = Duration::from_millis(2);
+/// Pauses between attempts to commit one group: the first, doubled up to the last.
+const AGAIN_FIRST: Duration = Duration::from_millis(5);
+const AGAIN_LAST: Duration = Duration::from_millis(200);
 /// Upper bounds of the sync time histogram, in microseconds.
 const BOUNDS_US: [u64; 12] = [
     50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 200_000, 1_000_000, 5_000_000,
@@ -68,6 +71,8 @@ struct Shared {
     progress: Condvar,
     durable: AtomicU64,
     poisoned: AtomicBool,
+    /// Why the journal cannot be reached at present.
+    away: Mutex<Option<String>>,
     backlog: AtomicU64,
     hooks: RwLock<Vec<Hook>>,
     counts: Counts,
@@ -126,6 +131,7 @@ impl Writer {
             progress: Condvar::new(),
             durable: AtomicU64::new(last_seq),
             poisoned: AtomicBool::new(false),
+            away: Mutex::default(),
             backlog: AtomicU64::new(0),
             hooks: RwLock::default(),
             counts: Counts::default(),
@@ -252,6 +258,12 @@ impl Writer {
         (backlog > BACKLOG_LIMIT).then_some((backlog, BACKLOG_LIMIT))
     }
 
+    /// Why nothing can be made durable at present, while the journal tries again.
+    #[must_use]
+    pub fn away(&self) -> Option<String> {
+        self.shared.away.lock().clone()
+    }
+
     #[must_use]
     pub fn poisoned(&self) -> bool {
         self.shared.poisoned.load(Ordering::Relaxed)
@@ -353,16 +365,18 @@ fn run(
 ) -> io::Result<()> {
     let mut taken = Taken::default();
     let mut unsealed = false;
+    let mut tended = Instant::now();
     loop {
-        match take(shared, &mut taken, unsealed.then(|| journal.idle_after())) {
+        let next = take(shared, &mut taken, unsealed.then(|| journal.idle_after()));
+        if tended.elapsed() >= TEND_EVERY {
+            journal.tend()?;
+            tended = Instant::now();
+        }
+        match next {
             Next::Commit => {
                 let began = Instant::now();
                 before_commit()?;
-                journal.commit(&Group {
-                    first_seq: taken.first_seq,
-                    count: taken.count,
-                    body: &taken.body,
-                })?;
+                commit(shared, journal.as_mut(), &taken)?;
                 shared.publish(&taken, began.elapsed());
                 unsealed = true;
             }
@@ -370,6 +384,7 @@ fn run(
                 journal.seal()?;
                 unsealed = false;
             }
+            Next::Tend => {}
             Next::Close => {
                 if unsealed {
                     journal.seal()?;
@@ -380,9 +395,40 @@ fn run(
     }
 }
 
+/// Commits one group, as often as the journal says that it may be tried again.
+fn commit(shared: &Shared, journal: &mut dyn Journal, taken: &Taken) -> io::Result<()> {
+    let group = Group {
+        first_seq: taken.first_seq,
+        count: taken.count,
+        body: &taken.body,
+    };
+    let mut pause = AGAIN_FIRST;
+    loop {
+        match journal.commit(&group)? {
+            Progress::Durable => {
+                shared.away.lock().take();
+                return Ok(());
+            }
+            Progress::Again { detail } => {
+                shared.away.lock().get_or_insert_with(|| detail.clone());
+                let mut queue = shared.queue.lock();
+                if !queue.closing {
+                    shared.work.wait_for(&mut queue, pause);
+                }
+                if queue.closing {
+                    return Err(io::Error::other(format!("closed while {detail}")));
+                }
+                pause = (pause * 2).min(AGAIN_LAST);
+            }
+        }
+    }
+}
+
 enum Next {
     Commit,
     Seal,
+    /// Nothing came for a while.
+    Tend,
     Close,
 }
 
@@ -408,16 +454,12 @@ fn take(shared: &Shared, taken: &mut Taken, idle: Option<Duration>) -> Next {
         if queue.closing {
             return Next::Close;
         }
-        match idle {
-            None => shared.work.wait(&mut queue),
-            Some(idle) => {
-                if shared.work.wait_for(&mut queue, idle).timed_out()
-                    && queue.count == 0
-                    && !queue.closing
-                {
-                    return Next::Seal;
-                }
-            }
+        let (nap, then) = match idle {
+            Some(idle) if idle < TEND_EVERY => (idle, Next::Seal),
+            _ => (TEND_EVERY, Next::Tend),
+        };
+        if shared.work.wait_for(&mut queue, nap).timed_out() && queue.count == 0 && !queue.closing {
+            return then;
         }
     }
 }

@@ -81,7 +81,7 @@ def _server_settings(found: Mapping[str, Setting]) -> "ServerSettings":
         host=str(found["host"].value),
         port=int(found["port"].value),
         metrics_port=int(found["metrics_port"].value),
-        durability=str(found["durability"].value),
+        journal=str(found["journal"].value),
         merchant=str(found["merchant"].value),
         tls_cert=path("tls_cert"),
         tls_key=path("tls_key"),

@@ -51,7 +51,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     "host": Spec("127.0.0.1"),
     "port": Spec(7420, 0, 65_535),
     "metrics_port": Spec(7421, -1, 65_535),
-    "durability": Spec("synced", choices=("synced", "logged")),
+    "journal": Spec("file.sync", choices=("file.sync", "file.log")),
     "merchant": Spec("default"),
     "tls_cert": Spec(""),
     "tls_key": Spec(""),

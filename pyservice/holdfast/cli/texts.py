@@ -128,9 +128,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "指标端口，0 为任意空闲端口，-1 为关闭",
         "port of /metrics; 0 takes a free one, -1 none",
     ),
-    "set.durability": (
-        "synced：落盘后应答；logged：写入后应答",
-        "synced: on disk before the reply; logged: written before it",
+    "set.journal": (
+        "日志模式：file.sync 落盘后应答；file.log 写入后应答",
+        "journal mode: file.sync replies when on disk, file.log when written",
     ),
     "set.merchant": ("运营凭证所属商家", "merchant of the operator's credential"),
     "set.tls_cert": ("TLS 证书（PEM）", "PEM certificate"),

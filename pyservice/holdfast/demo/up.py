@@ -25,7 +25,7 @@ from holdfast.words import Node
 _TEXTS = {
     "banner": (
         "Holdfast {version} · 持久化：{persistence}（{durability}）",
-        "Holdfast {version} · Persistence: {persistence} ({durability}, fsync before reply)",
+        "Holdfast {version} · Persistence: {persistence} ({durability})",
     ),
     "address": ("gRPC {address} · 指标 {metrics}", "gRPC {address} · metrics {metrics}"),
     "running": ("正在跑一天的 {orders} 单", "running a day of {orders} orders"),

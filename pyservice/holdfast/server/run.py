@@ -258,14 +258,12 @@ class _Server:
     def _info(
         self, engine: _engine.Engine, port: int, endpoint: MetricsEndpoint | None, token: Path
     ) -> ReadyInfo:
-        settings = self._settings
         recovery = json.loads(engine.recovery_json())
-        durable = "SYNCED" if settings.durability == "synced" else "LOGGED"
         return ReadyInfo(
             version=_engine.version(),
-            persistence="memory" if settings.data is None else f"file {settings.data}",
-            durability="MEMORY" if settings.data is None else durable,
-            address=settings.address(port),
+            persistence=recovery["persistence"],
+            durability=recovery["durability"],
+            address=self._settings.address(port),
             metrics_address="" if endpoint is None else endpoint.address,
             token_file=str(token),
             recovered_records=recovery["records"],
@@ -276,7 +274,7 @@ class _Server:
 def _open(settings: ServerSettings, token_sha256: str, clock: ManualClock | None) -> _engine.Engine:
     given = {
         "path": None if settings.data is None else str(settings.data),
-        "durability": settings.durability,
+        "journal": settings.journal,
         "merchant": settings.merchant,
         "embedded": False,
         "bootstrap_token_sha256": token_sha256,

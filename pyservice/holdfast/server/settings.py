@@ -20,7 +20,7 @@ class ServerSettings:
         host: Address to listen on. Anything but loopback needs TLS.
         port: Port of the service; 0 takes a free one.
         metrics_port: Port of /metrics on loopback; 0 takes a free one, -1 none.
-        durability: "synced" or "logged".
+        journal: Where the truth is kept and what a reply waits for, as "file.sync".
         merchant: Merchant of the operator's credential.
         tls_cert: PEM certificate chain, with `tls_key`.
         tls_key: PEM private key.
@@ -38,7 +38,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 7420
     metrics_port: int = 0
-    durability: str = "synced"
+    journal: str = "file.sync"
     merchant: str = "default"
     tls_cert: Path | None = None
     tls_key: Path | None = None
