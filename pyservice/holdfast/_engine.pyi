@@ -122,16 +122,23 @@ def lifecycle_mermaid(locale: str) -> str: ...
 def lifecycle_poster(locale: str) -> str: ...
 def lifecycle_table(locale: str) -> str: ...
 def version() -> str: ...
-def verify_journal(path: str | os.PathLike[str]) -> str:
-    """Check every frame of a data folder's journal; a JSON report. Raises OpenError."""
+def verify_journal(
+    path: str | os.PathLike[str], mirror: str | os.PathLike[str] | None = None
+) -> str:
+    """Check every frame of a data folder's journal and mirror; a JSON report. Raises OpenError."""
 
-def dump_journal(path: str | os.PathLike[str], from_seq: int, limit: int) -> list[str]:
+def dump_journal(
+    path: str | os.PathLike[str],
+    from_seq: int,
+    limit: int,
+    mirror: str | os.PathLike[str] | None = None,
+) -> list[str]:
     """Records from a position on as JSON lines."""
 
 def rotate_key(path: str | os.PathLike[str], key_file: str | os.PathLike[str] | None = None) -> int:
     """Make a new master key of a closed folder's documents current; its id. Raises OpenError."""
 
 def replay_journal(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str], mirror: str | os.PathLike[str] | None = None
 ) -> tuple[str, int, list[tuple[str, str, str]]]:
     """State hash in hex, position, and what the audit found."""

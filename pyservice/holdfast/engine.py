@@ -132,6 +132,7 @@ def _open(
     path: str | os.PathLike[str] | None,
     merchant: str,
     journal: str,
+    mirror: str | os.PathLike[str] | None,
     clock: ManualClock | None,
     key_file: str | os.PathLike[str] | None,
     locale: str,
@@ -140,6 +141,7 @@ def _open(
         "path": None if path is None else str(Path(path)),
         "merchant": merchant,
         "journal": journal,
+        "mirror": None if mirror is None else str(Path(mirror)),
         "embedded": True,
         "key_file": None if key_file is None else str(Path(key_file)),
     }
@@ -168,6 +170,7 @@ class Engine(Calls):
         *,
         merchant: str = "default",
         journal: str = "file.sync",
+        mirror: str | os.PathLike[str] | None = None,
         clock: ManualClock | None = None,
         key_file: str | os.PathLike[str] | None = None,
         locale: str = "",
@@ -179,6 +182,7 @@ class Engine(Calls):
             path: The data folder; made if there is none.
             merchant: Whose stock and orders the calls are about.
             journal: "file.sync" (on disk before the answer) or "file.log".
+            mirror: A folder for a second copy of the journal, best on another disk.
             clock: A clock of your own, for tests.
             key_file: Key ring of the sealed documents, if not in the folder.
             locale: Language of instructions and messages, as "zh-CN".
@@ -189,7 +193,7 @@ class Engine(Calls):
             JournalCorruptError: The journal is damaged; nothing was changed.
             OpenError: Anything else that keeps it from opening.
         """
-        return cls(_open(path, merchant, journal, clock, key_file, locale), deadline_ms)
+        return cls(_open(path, merchant, journal, mirror, clock, key_file, locale), deadline_ms)
 
     @classmethod
     def memory(
@@ -201,7 +205,7 @@ class Engine(Calls):
         deadline_ms: int | None = None,
     ) -> Self:
         """Open an engine that forgets everything when it is closed."""
-        return cls(_open(None, merchant, "memory", clock, None, locale), deadline_ms)
+        return cls(_open(None, merchant, "memory", None, clock, None, locale), deadline_ms)
 
     def _call(self, name: str, result: type[T], fields: Fields) -> T:
         from holdfast import messages
@@ -297,13 +301,14 @@ class AsyncEngine(AsyncCalls):
         *,
         merchant: str = "default",
         journal: str = "file.sync",
+        mirror: str | os.PathLike[str] | None = None,
         clock: ManualClock | None = None,
         key_file: str | os.PathLike[str] | None = None,
         locale: str = "",
         deadline_ms: int | None = None,
     ) -> Self:
         """Open the engine of a data folder; see `Engine.open`. Blocks while replaying."""
-        return cls(_open(path, merchant, journal, clock, key_file, locale), deadline_ms)
+        return cls(_open(path, merchant, journal, mirror, clock, key_file, locale), deadline_ms)
 
     @classmethod
     def memory(
@@ -315,7 +320,7 @@ class AsyncEngine(AsyncCalls):
         deadline_ms: int | None = None,
     ) -> Self:
         """Open an engine that forgets everything when it is closed."""
-        return cls(_open(None, merchant, "memory", clock, None, locale), deadline_ms)
+        return cls(_open(None, merchant, "memory", None, clock, None, locale), deadline_ms)
 
     async def _call(self, name: str, result: type[T], fields: Fields) -> T:
         from holdfast import messages

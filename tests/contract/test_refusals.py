@@ -503,7 +503,7 @@ def test_each_refusal_has_its_code_its_facts_and_no_effect(house: House, reason:
 
 
 def test_no_refusal_is_left_out() -> None:
-    apart = {"COMMIT_UNKNOWN", "DRAINING", *ELSEWHERE}
+    apart = {"COMMIT_UNKNOWN", "DISK_SHORT", "DRAINING", *ELSEWHERE}
     assert set(REASONS) == set(PROVOKE) | apart
     for file in ELSEWHERE.values():
         assert Path(__file__).parents[2].joinpath(file).exists()
@@ -539,6 +539,31 @@ def test_a_journal_that_cannot_be_written_says_so_and_loses_nothing(tmp_path: Pa
         assert client.get_engine_status().live_holds >= 1 + len(told)
         assert client.audit().findings == ()
     assert again.stop() == 0
+
+
+def test_a_disk_without_room_takes_no_orders_and_serves_those_there_are(tmp_path: Path) -> None:
+    server = start_server(tmp_path / "data")
+    with Client(server.address, token=server.token) as client:
+        house = House(server, client)
+        sku = house.sku(10)
+        first = an_order(sku)
+        placed = client.place_order(**first)
+        released = house.one(sku)
+    assert server.stop() == 0
+    server = start_server(tmp_path / "data", "--low-water-mib", "1048576")
+    with Client(server.address, token=server.token) as client:
+        with pytest.raises(holdfast.Refused) as raised:
+            client.place_order(**an_order(sku))
+        assert (raised.value.reason, raised.value.code) == ("DISK_SHORT", "RESOURCE_EXHAUSTED")
+        assert raised.value.facts["needed_mib"] == "1048576"
+        (refused,) = client.batch_submit([{"place_order": an_order(sku)}])
+        assert isinstance(refused, holdfast.Refused)
+        assert refused.reason == "DISK_SHORT"
+        assert client.place_order(**first).order == placed.order
+        number = placed.order.order_number
+        assert client.confirm_payment(request_id="pay", order_number=number).order
+        assert client.release_hold(request_id="give", order_number=released).order
+    assert server.stop() == 0
 
 
 def test_a_draining_server_ends_streams_with_a_refusal(tmp_path: Path) -> None:

@@ -102,6 +102,20 @@ fn journal_facts(error: &JournalError) -> (&'static str, Vec<(&'static str, Stri
                 ("good_seq", good_seq.to_string()),
             ],
         ),
+        JournalError::Diverged {
+            path,
+            other,
+            offset,
+            good_seq,
+        } => (
+            "JOURNAL_DIVERGED",
+            vec![
+                ("path", path.display().to_string()),
+                ("other", other.display().to_string()),
+                ("offset", offset.to_string()),
+                ("good_seq", good_seq.to_string()),
+            ],
+        ),
         JournalError::Newer { found, known, .. } => (
             "JOURNAL_NEWER",
             vec![("found", found.to_string()), ("known", known.to_string())],

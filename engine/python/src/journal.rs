@@ -10,25 +10,29 @@ use pyo3::prelude::*;
 
 use crate::error::{journal_failed, not_opened};
 
-/// Checks every frame of a data folder's journal; a JSON report.
+/// Checks every frame of a data folder's journal and of its mirror; a JSON report.
 #[pyfunction]
-pub fn verify_journal(py: Python<'_>, path: PathBuf) -> PyResult<String> {
+#[pyo3(signature = (path, mirror=None))]
+pub fn verify_journal(py: Python<'_>, path: PathBuf, mirror: Option<PathBuf>) -> PyResult<String> {
     let report = py
-        .detach(|| verify(&path.join("journal")))
+        .detach(|| verify(&path.join("journal"), mirror.as_deref()))
         .map_err(|error| journal_failed(py, &error))?;
     Ok(serde_json::to_string(&report).expect("a report has only plain keys and values"))
 }
 
 /// Records from a position on as JSON lines, at most `limit`.
 #[pyfunction]
+#[pyo3(signature = (path, from_seq, limit, mirror=None))]
 pub fn dump_journal(
     py: Python<'_>,
     path: PathBuf,
     from_seq: u64,
     limit: usize,
+    mirror: Option<PathBuf>,
 ) -> PyResult<Vec<String>> {
     let dumped = py.detach(|| {
-        let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"))?;
+        let (reader, last_seq) =
+            FileJournal::open_reader(&path.join("journal"), mirror.as_deref())?;
         let mut lines = Vec::new();
         reader.scan(from_seq, last_seq, &mut |seq, bytes| {
             lines.push(decode_json(seq, bytes).to_string());
@@ -49,9 +53,14 @@ type Replayed = (String, u64, Vec<(String, String, String)>);
 /// Replays a data folder's journal without taking its lock: the state's hash in
 /// hex, its position, and what the audit found as (identity, subject, detail).
 #[pyfunction]
-pub fn replay_journal(py: Python<'_>, path: PathBuf) -> PyResult<Replayed> {
+#[pyo3(signature = (path, mirror=None))]
+pub fn replay_journal(
+    py: Python<'_>,
+    path: PathBuf,
+    mirror: Option<PathBuf>,
+) -> PyResult<Replayed> {
     let (state, findings) = py
-        .detach(|| replay_folder(&path))
+        .detach(|| replay_folder(&path, mirror.as_deref()))
         .map_err(|error| not_opened(py, &error))?;
     let hash = state
         .digest()

@@ -67,6 +67,7 @@ closed_enum! {
         DeadlineExceeded = 93 "DEADLINE_EXCEEDED",
         Internal = 94 "INTERNAL",
         WatchTooSlow = 96 "WATCH_TOO_SLOW",
+        DiskShort = 97 "DISK_SHORT",
     }
 }
 
@@ -293,6 +294,7 @@ pub const SPECS: &[RefusalSpec] = specs! {
     DeadlineExceeded DeadlineExceeded fresh "The deadline passed {when}. Repeat with the same request_id to learn the outcome." "已超过时限（{when}）。请用相同的 request_id 重试以确认结果。";
     Internal Internal fresh "Something is wrong inside the engine; incident {incident}. Report it." "引擎内部错误，编号 {incident}。请上报。";
     WatchTooSlow OutOfRange fresh "Position {seq} cannot be delivered: {detail}. Read the state, then watch from its state_seq." "位置 {seq} 无法送达：{detail}。请先读取状态，再从 state_seq 继续订阅。";
+    DiskShort ResourceExhausted fresh "The disk has {free_mib} MiB left and new orders need {needed_mib}. Releases, payments and scans go on. Make room; orders are taken again at once." "磁盘仅剩 {free_mib} MiB，接收新订单需要 {needed_mib} MiB。释放、付款与扫描照常。请清理磁盘，空间恢复后立即接单。";
 };
 
 #[cfg(test)]

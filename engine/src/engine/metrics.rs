@@ -1,9 +1,11 @@
 //! What the engine counts, read without stopping it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde::Serialize;
 
 use super::Shared;
-use crate::journal::WriterMetrics;
+use crate::journal::{Space, WriterMetrics};
 
 /// A snapshot for exporters. Times are microseconds unless named otherwise.
 #[derive(Debug, Clone, Serialize)]
@@ -23,11 +25,20 @@ pub struct Metrics {
     pub incidents: u64,
     pub recovered_records: u64,
     pub torn_tail_bytes: u64,
+    pub disk_free_bytes: u64,
+    pub disk_short: bool,
+    pub scrubs: u64,
+    /// Scrubs that found damage which no copy has right.
+    pub scrub_failures: u64,
+    /// Frames taken from the other copy, at the start and by scrubs.
+    pub mended_frames: u64,
     pub journal: WriterMetrics,
 }
 
 pub(super) fn collect(shared: &Shared) -> Metrics {
     let now = shared.clock.now();
+    let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let space = shared.writer.space();
     let (clock_steps, clock_step_ms) = shared.clock.steps();
     let state = shared.core.lock();
     let sum = |of: fn(&crate::domain::state::Totals) -> i64| {
@@ -53,9 +64,14 @@ pub(super) fn collect(shared: &Shared) -> Metrics {
         clock_steps,
         clock_step_ms,
         deadlines_frozen: state.frozen_at().is_some(),
-        incidents: shared.incidents.load(std::sync::atomic::Ordering::Relaxed),
+        incidents: get(&shared.incidents),
         recovered_records: shared.recovery.records,
         torn_tail_bytes: shared.recovery.torn_bytes,
+        disk_free_bytes: space.map_or(0, Space::free_bytes),
+        disk_short: space.is_some_and(|space| space.short().is_some()),
+        scrubs: get(&shared.scrubs.scrubs),
+        scrub_failures: get(&shared.scrubs.failures),
+        mended_frames: shared.recovery.stale_frames + get(&shared.scrubs.mended_frames),
         journal: shared.writer.metrics(),
     }
 }

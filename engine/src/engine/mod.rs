@@ -6,6 +6,7 @@
 //! the lock.
 
 mod metrics;
+mod scrubber;
 mod settings;
 mod ticker;
 mod watch;
@@ -29,7 +30,7 @@ use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::state::{Decision, Finding, Ledger, State};
 use crate::journal::{
     CommitError, Durability, FileJournal, FileOptions, FolderLock, Journal, MemoryJournal, Mode,
-    Reader, Recovery, Writer,
+    Reader, Recovery, Space, Writer,
 };
 use crate::vault::{Vault, VaultError};
 use crate::views::Locale;
@@ -43,6 +44,7 @@ pub use metrics::Metrics;
 pub use settings::{ClockChoice, Settings};
 pub use watch::Watch;
 
+use scrubber::{ScrubCounts, Scrubber};
 use ticker::Ticker;
 
 /// A call from any front. Everything about it except the socket is here.
@@ -126,6 +128,7 @@ pub(crate) struct Shared {
     settings: Settings,
     durability: Durability,
     recovery: Recovery,
+    scrubs: Arc<ScrubCounts>,
     incidents: AtomicU64,
     /// Dropped last: another engine may open the folder only after everything.
     _lock: Option<FolderLock>,
@@ -136,6 +139,7 @@ pub(crate) struct Shared {
 pub struct Engine {
     shared: Arc<Shared>,
     ticker: Option<Ticker>,
+    scrubber: Option<Scrubber>,
 }
 
 /// What a call waits for, and how it then answers.
@@ -193,12 +197,24 @@ impl Engine {
             settings,
             durability,
             recovery: stores.recovery,
+            scrubs: Arc::default(),
             incidents: AtomicU64::new(0),
             _lock: stores.lock,
         });
         shared.issue_bootstrap_token()?;
         let ticker = Some(Ticker::start(&shared));
-        Ok(Self { shared, ticker })
+        let scrubber = (shared.settings.scrub_every_s > 0).then(|| {
+            Scrubber::start(
+                Arc::clone(&shared.reader),
+                Duration::from_secs(shared.settings.scrub_every_s),
+                Arc::clone(&shared.scrubs),
+            )
+        });
+        Ok(Self {
+            shared,
+            ticker,
+            scrubber,
+        })
     }
 
     /// Answers a call; blocks until what it depends on is durable.
@@ -340,6 +356,9 @@ impl Engine {
         self.drain();
         if let Some(ticker) = self.ticker.take() {
             ticker.stop();
+        }
+        if let Some(scrubber) = self.scrubber.take() {
+            scrubber.stop();
         }
         self.shared.writer.flush_and_close()
     }
@@ -513,7 +532,7 @@ impl Shared {
         if let Err(refusal) = self.may_name_merchant(&decoded, merchant) {
             return Step::Ready(self.refuse_item(&refusal, locale, in_stream));
         }
-        if let Err(refusal) = self.seal(&mut decoded, merchant) {
+        if let Err(refusal) = self.prepare(&mut decoded, merchant) {
             return Step::Ready(self.refuse_item(&refusal, locale, in_stream));
         }
         let submission = decoded.submission(merchant);
@@ -588,10 +607,15 @@ impl Shared {
         }
     }
 
-    /// Seals an order's document and leaves only its reference in the command.
-    fn seal(&self, decoded: &mut Decoded, merchant: &str) -> Result<(), Refusal> {
+    /// Makes sure that there is room for a new order, seals its document and leaves
+    /// only the reference in the command.
+    fn prepare(&self, decoded: &mut Decoded, merchant: &str) -> Result<(), Refusal> {
+        let Command::PlaceOrder(_) = &decoded.command else {
+            return Ok(());
+        };
         let document = std::mem::take(&mut decoded.document);
-        if document.is_empty() {
+        let short = self.writer.space().and_then(Space::short);
+        if document.is_empty() && short.is_none() {
             return Ok(());
         }
         // A repeated order is answered from its record; its document is kept already.
@@ -599,11 +623,16 @@ impl Shared {
         if self.core.lock().knows(key) {
             return Ok(());
         }
+        if let Some((free, needed)) = short {
+            return Err(disk_short(free, needed));
+        }
+        let reference = self.vault.seal(merchant, &document).map_err(|error| {
+            if error.is_storage_full() {
+                return disk_short(0, self.settings.low_water_bytes);
+            }
+            self.incident(&error.to_string())
+        })?;
         if let Command::PlaceOrder(place) = &mut decoded.command {
-            let reference = self
-                .vault
-                .seal(merchant, &document)
-                .map_err(|error| self.incident(&error.to_string()))?;
             place.document = reference.as_bytes().to_vec();
         }
         Ok(())
@@ -705,7 +734,7 @@ impl Shared {
         let mut sealed: Vec<Result<Decoded, Refusal>> = items;
         for item in &mut sealed {
             if let Ok(decoded) = item
-                && let Err(refusal) = self.seal(decoded, merchant)
+                && let Err(refusal) = self.prepare(decoded, merchant)
             {
                 *item = Err(refusal);
             }
@@ -923,6 +952,12 @@ impl Shared {
     }
 }
 
+fn disk_short(free: u64, needed: u64) -> Refusal {
+    Refusal::new(RefusalCode::DiskShort)
+        .fact("free_mib", free >> 20)
+        .fact("needed_mib", needed >> 20)
+}
+
 /// One place of a batch's answer.
 enum Item {
     Ready(Box<crate::wire::pb::CommandOutcome>),
@@ -954,9 +989,14 @@ impl Stores {
         let lock = FolderLock::take(path)?;
         let options = FileOptions {
             synced: settings.journal == Mode::FileSync,
+            low_water_bytes: settings.low_water_bytes,
             ..FileOptions::default()
         };
-        let (journal, recovery) = FileJournal::open(&path.join("journal"), options)?;
+        let folder = path.join("journal");
+        let (journal, recovery) = match &settings.mirror {
+            None => FileJournal::open(&folder, options)?,
+            Some(mirror) => FileJournal::open_mirrored(&folder, mirror, options)?,
+        };
         let reader = journal.reader();
         let vault = open_vault(path, settings.key_file.as_deref())?;
         Ok(Self {
@@ -1018,8 +1058,11 @@ fn replay(
 ///
 /// # Errors
 /// [`OpenError`] if the journal cannot be read or does not fit this version.
-pub fn replay_folder(path: &Path) -> Result<(State, Vec<Finding>), OpenError> {
-    let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"))?;
+pub fn replay_folder(
+    path: &Path,
+    mirror: Option<&Path>,
+) -> Result<(State, Vec<Finding>), OpenError> {
+    let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"), mirror)?;
     let mut state = State::new(Board::default());
     let mut ledger = Ledger::default();
     replay(&mut state, reader.as_ref(), last_seq, &mut |record| {

@@ -24,6 +24,12 @@ pub struct Settings {
     /// Where the truth is kept and what a reply waits for. Without a path it is
     /// always memory.
     pub journal: Mode,
+    /// A second folder for the journal, best on another device.
+    pub mirror: Option<PathBuf>,
+    /// Seconds between two scrubs of the journal; 0: never.
+    pub scrub_every_s: u64,
+    /// Free bytes on the disk below which no new orders are taken.
+    pub low_water_bytes: u64,
     /// Merchant of calls without a credential, and of the bootstrap credential.
     pub merchant: String,
     /// Calls without a credential act as ADMIN of `merchant`: for embedding only.
@@ -44,6 +50,9 @@ impl Default for Settings {
         Self {
             path: None,
             journal: Mode::FileSync,
+            mirror: None,
+            scrub_every_s: 86_400,
+            low_water_bytes: 64 << 20,
             merchant: "default".into(),
             embedded: true,
             bootstrap_token_sha256: None,

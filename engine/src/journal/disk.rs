@@ -89,6 +89,12 @@ pub trait DiskFile: Debug + Send + Sync {
     /// As [`DiskFile::sync_data`].
     fn sync_all(&self) -> io::Result<()>;
 
+    /// Makes sure that so many bytes of it can be written, without writing them.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::StorageFull`] if there is no room.
+    fn allocate(&self, length: u64) -> io::Result<()>;
+
     /// Cuts or extends with zeros.
     ///
     /// # Errors
@@ -245,6 +251,19 @@ impl DiskFile for OpenFile {
 
     fn sync_all(&self) -> io::Result<()> {
         self.file.sync_all()
+    }
+
+    fn allocate(&self, length: u64) -> io::Result<()> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        let from = self.size()?;
+        match fallocate(&self.file, FallocateFlags::empty(), 0, length).map_err(io::Error::from) {
+            // Some file systems can only be written.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                let zeros = usize::try_from(length.saturating_sub(from)).unwrap_or(usize::MAX);
+                self.file.write_all_at(&vec![0; zeros], from)
+            }
+            allocated => allocated,
+        }
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {

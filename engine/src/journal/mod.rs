@@ -5,13 +5,17 @@
 //! on disk; groups are chained by a hash. Records are opaque here. One trait
 //! has several journals behind it; one suite of tests runs over all of them.
 
+mod copies;
 mod disk;
 mod file;
+mod file_reader;
 mod frame;
 mod lock;
 mod memory;
 mod mode;
 mod segment;
+mod space;
+mod survey;
 mod writer;
 
 use std::io;
@@ -25,6 +29,7 @@ pub use file::{FileJournal, FileOptions, Report, verify};
 pub use lock::FolderLock;
 pub use memory::MemoryJournal;
 pub use mode::{Mode, UnknownMode};
+pub use space::Space;
 pub use writer::{CommitError, Writer, WriterMetrics};
 
 /// What an acknowledgement of this journal means.
@@ -117,6 +122,11 @@ pub trait Journal: Send {
 
     fn last_seq(&self) -> u64;
 
+    /// How much room it has, where that is known.
+    fn space(&self) -> Option<Arc<Space>> {
+        None
+    }
+
     /// Reads beside the writer.
     fn reader(&self) -> Arc<dyn Reader>;
 }
@@ -137,6 +147,13 @@ pub trait Reader: Send + Sync + std::fmt::Debug {
         visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), JournalError>;
 
+    /// Reads everything that is durable again, and mends what one copy has wrong
+    /// and another has right. `pace` is told the bytes read, and may wait.
+    ///
+    /// # Errors
+    /// [`JournalError`] for what no copy has right.
+    fn scrub(&self, pace: &mut dyn FnMut(u64)) -> Result<Scrubbed, JournalError>;
+
     /// One record.
     ///
     /// # Errors
@@ -151,6 +168,13 @@ pub trait Reader: Send + Sync + std::fmt::Debug {
     }
 }
 
+/// What a scrub found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Scrubbed {
+    pub frames: u64,
+    pub mended_frames: u64,
+}
+
 /// What opening a journal found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Recovery {
@@ -163,6 +187,8 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Where they were.
     pub torn_at: Option<(String, u64)>,
+    /// Frames that one copy lacked or had wrong; taken from the other one.
+    pub stale_frames: u64,
     pub epoch: u32,
 }
 
@@ -188,6 +214,16 @@ pub enum JournalError {
         offset: u64,
         good_seq: u64,
         detail: String,
+    },
+    #[error(
+        "{path} and {other} hold different histories from byte {offset} on, behind record {good_seq}. \
+         Look at both with `holdfast journal dump`, move the wrong one away and start again"
+    )]
+    Diverged {
+        path: PathBuf,
+        other: PathBuf,
+        offset: u64,
+        good_seq: u64,
     },
     #[error(
         "{path} has format {found}; this version reads up to {known}. Use the version that wrote it"

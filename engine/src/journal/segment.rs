@@ -4,11 +4,14 @@
 //! |---|---|
 //! | 0–7 | "HOLDFAST" |
 //! | 8–11 | format number |
-//! | 12–15 | CRC-32C of bytes 16–63 |
+//! | 12–15 | CRC-32C of bytes 8–11 and 16–63 |
 //! | 16–23 | sequence number of the first record |
 //! | 24–31 | number of the first group |
 //! | 32–47 | chain value of the first frame |
 //! | 48–63 | id of the journal |
+//!
+//! Every later format keeps this head, so that an older version can tell a newer
+//! journal from a damaged one.
 //!
 //! Space is written with zeros before it is used: syncing into written space
 //! takes half the time of syncing a file that grows.
@@ -60,7 +63,7 @@ impl Origin {
         bytes[24..32].copy_from_slice(&self.first_group.to_le_bytes());
         bytes[32..48].copy_from_slice(&self.chain);
         bytes[48..64].copy_from_slice(&self.journal_id);
-        let crc = crc32c::crc32c(&bytes[16..]);
+        let crc = head_crc(&bytes);
         bytes[12..16].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
@@ -75,15 +78,15 @@ impl Origin {
         let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
         let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
         let found = u32_at(8);
+        if u32_at(12) != head_crc(&bytes) || found == 0 {
+            return Ok(None);
+        }
         if found > FORMAT {
             return Err(JournalError::Newer {
                 path: path.into(),
                 found,
                 known: FORMAT,
             });
-        }
-        if u32_at(12) != crc32c::crc32c(&bytes[16..]) || found == 0 {
-            return Ok(None);
         }
         Ok(Some(Self {
             first_seq: u64_at(16),
@@ -94,13 +97,19 @@ impl Origin {
     }
 }
 
+fn head_crc(bytes: &[u8; START as usize]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&bytes[8..12]), &bytes[16..])
+}
+
 /// What stands at an offset.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Frame(Header),
     /// Zeros, or the end of the file.
     Nothing,
-    Damage(&'static str),
+    Damage(String),
+    /// A whole frame that belongs elsewhere.
+    Misplaced(String),
 }
 
 /// Reads the frame at `offset` into `buffer`.
@@ -115,24 +124,30 @@ pub(super) fn read_frame(
         return Ok(if head[..got].iter().all(|byte| *byte == 0) {
             Found::Nothing
         } else {
-            Found::Damage("a header is cut off")
+            Found::Damage("a header is cut off".into())
         });
     }
     let Some(header) = Header::parse(&head) else {
         return Ok(Found::Nothing);
     };
     if header.length as usize > MAX_BODY {
-        return Ok(Found::Damage("a length is beyond every limit"));
+        return Ok(Found::Damage("a length is beyond every limit".into()));
     }
-    buffer.resize(HEADER + header.length as usize, 0);
+    let whole = HEADER + header.length as usize;
+    buffer.resize(
+        usize::try_from(header.size()).expect("a frame fits memory"),
+        0,
+    );
     let got = read_up_to(file, buffer, offset)?;
     if got < buffer.len() {
-        return Ok(Found::Damage("a frame is cut off"));
+        return Ok(Found::Damage("a frame is cut off".into()));
     }
-    Ok(if header.matches(buffer) {
+    let padded = buffer[whole..].iter().all(|byte| *byte == 0);
+    buffer.truncate(whole);
+    Ok(if header.matches(buffer) && padded {
         Found::Frame(header)
     } else {
-        Found::Damage("a checksum is wrong")
+        Found::Damage("a checksum is wrong".into())
     })
 }
 
@@ -160,4 +175,38 @@ pub(super) fn later_frame(
         at += frame::STEP;
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Disk, Folder};
+
+    #[test]
+    fn a_newer_format_is_told_from_damage() {
+        let path = std::env::temp_dir().join(format!("holdfast-{}-newer", std::process::id()));
+        let folder = Folder::create(&path).expect("a temporary folder");
+        let origin = Origin {
+            first_seq: 1,
+            first_group: 1,
+            chain: Chain::default(),
+            journal_id: [7; 16],
+        };
+        let mut bytes = origin.encode();
+        let file = folder.create("a.segment").expect("created");
+        let read = |bytes: &[u8]| {
+            file.write_all_at(bytes, 0).expect("written");
+            Origin::read(file.as_ref(), &folder.path("a.segment"))
+        };
+        assert_eq!(read(&bytes).expect("readable"), Some(origin));
+        bytes[8] = 9;
+        assert_eq!(read(&bytes).expect("a flipped bit is no format"), None);
+        let crc = head_crc(&bytes);
+        bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+        assert!(matches!(
+            read(&bytes),
+            Err(JournalError::Newer { found: 9, .. })
+        ));
+        std::fs::remove_dir_all(&path).expect("removed");
+    }
 }

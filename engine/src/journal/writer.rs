@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, RwLock};
 use serde::Serialize;
 
-use super::{Group, Journal, Progress, TEND_EVERY, put_record};
+use super::{Group, Journal, Progress, Space, TEND_EVERY, put_record};
 
 /// Bytes that may wait before new work is refused.
 const BACKLOG_LIMIT: u64 = 64 << 20;
@@ -104,6 +104,7 @@ pub struct WriterMetrics {
 
 /// The handle to the journal thread.
 pub struct Writer {
+    space: Option<Arc<Space>>,
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -122,6 +123,7 @@ impl Writer {
     #[must_use]
     pub fn start(journal: Box<dyn Journal>, before_commit: BeforeCommit) -> Self {
         let last_seq = journal.last_seq();
+        let space = journal.space();
         let shared = Arc::new(Shared {
             queue: Mutex::new(Queue {
                 next_seq: last_seq + 1,
@@ -149,6 +151,7 @@ impl Writer {
             })
             .expect("the system gives a thread");
         Self {
+            space,
             shared,
             thread: Mutex::new(Some(thread)),
         }
@@ -256,6 +259,12 @@ impl Writer {
     pub fn overloaded(&self) -> Option<(u64, u64)> {
         let backlog = self.shared.backlog.load(Ordering::Relaxed);
         (backlog > BACKLOG_LIMIT).then_some((backlog, BACKLOG_LIMIT))
+    }
+
+    /// How much room the journal has, where that is known.
+    #[must_use]
+    pub fn space(&self) -> Option<&Space> {
+        self.space.as_deref()
     }
 
     /// Why nothing can be made durable at present, while the journal tries again.

@@ -21,7 +21,7 @@ def journal_verify(options: argparse.Namespace) -> int:
     """Checks every frame; damage before the end is a finding."""
     try:
         with Typed():
-            report = json.loads(_engine.verify_journal(_data_of(options)))
+            report = json.loads(_engine.verify_journal(_data_of(options), _mirror_of(options)))
     except holdfast.JournalCorruptError as error:
         tell(error, options.lang, as_json=options.json)
         return REFUSED
@@ -39,7 +39,7 @@ def journal_dump(options: argparse.Namespace) -> int:
     data, at = _data_of(options), options.from_seq
     while True:
         with Typed():
-            lines = _engine.dump_journal(data, at, _DUMP_LINES)
+            lines = _engine.dump_journal(data, at, _DUMP_LINES, _mirror_of(options))
         if not lines:
             return OK
         for line in lines:
@@ -62,6 +62,10 @@ def _data_of(options: argparse.Namespace) -> Path:
     if not (data / "journal").is_dir():
         raise told(holdfast.OpenError, "DATA_MISSING", data=data)
     return data
+
+
+def _mirror_of(options: argparse.Namespace) -> str | None:
+    return str(settings_of(options)["mirror"].value) or None
 
 
 def state_hash(options: argparse.Namespace) -> int:

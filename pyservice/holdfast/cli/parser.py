@@ -86,8 +86,10 @@ def _add_offline(tree: "Tree") -> None:
 
 
 def _add_checks(tree: "Tree") -> None:
-    tree.add("journal.verify", checks.journal_verify)
+    verify = tree.add("journal.verify", checks.journal_verify)
     dump = tree.add("journal.dump", checks.journal_dump)
+    for parser in (verify, dump):
+        parser.option("--mirror", "set.mirror", metavar="PATH")
     dump.option("--from-seq", "opt.from_seq", type=int, default=1)
     keys = tree.add("keys.rotate", checks.keys_rotate, changes=True)
     keys.option("--key-file", "set.key_file", metavar="FILE")

@@ -132,6 +132,18 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "日志模式：file.sync 落盘后应答；file.log 写入后应答",
         "journal mode: file.sync replies when on disk, file.log when written",
     ),
+    "set.mirror": (
+        "日志的第二份副本所在目录，最好在另一块盘上",
+        "folder of the journal's second copy, best on another disk",
+    ),
+    "set.scrub_hours": (
+        "每隔几小时复查整个日志，0 为不复查",
+        "hours between two scrubs of the journal; 0: never",
+    ),
+    "set.low_water_mib": (
+        "磁盘剩余低于此值（MiB）时不接新订单",
+        "free MiB on the disk below which no new orders are taken",
+    ),
     "set.merchant": ("运营凭证所属商家", "merchant of the operator's credential"),
     "set.tls_cert": ("TLS 证书（PEM）", "PEM certificate"),
     "set.tls_key": ("TLS 私钥（PEM）", "PEM private key"),

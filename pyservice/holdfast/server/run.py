@@ -275,6 +275,9 @@ def _open(settings: ServerSettings, token_sha256: str, clock: ManualClock | None
     given = {
         "path": None if settings.data is None else str(settings.data),
         "journal": settings.journal,
+        "mirror": None if settings.mirror is None else str(settings.mirror),
+        "scrub_every_s": int(settings.scrub_hours * 3_600),
+        "low_water_bytes": settings.low_water_mib << 20,
         "merchant": settings.merchant,
         "embedded": False,
         "bootstrap_token_sha256": token_sha256,

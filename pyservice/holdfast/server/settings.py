@@ -21,6 +21,9 @@ class ServerSettings:
         port: Port of the service; 0 takes a free one.
         metrics_port: Port of /metrics on loopback; 0 takes a free one, -1 none.
         journal: Where the truth is kept and what a reply waits for, as "file.sync".
+        mirror: Folder of the journal's second copy.
+        scrub_hours: Hours between two scrubs of the journal; 0: never.
+        low_water_mib: Free MiB on the disk below which no new orders are taken.
         merchant: Merchant of the operator's credential.
         tls_cert: PEM certificate chain, with `tls_key`.
         tls_key: PEM private key.
@@ -39,6 +42,9 @@ class ServerSettings:
     port: int = 7420
     metrics_port: int = 0
     journal: str = "file.sync"
+    mirror: Path | None = None
+    scrub_hours: float = 24.0
+    low_water_mib: int = 64
     merchant: str = "default"
     tls_cert: Path | None = None
     tls_key: Path | None = None
