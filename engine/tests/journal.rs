@@ -218,15 +218,58 @@ fn a_flipped_bit_anywhere_is_found() {
     }
 }
 
-/// The only segment of a small journal.
+/// A crash while a segment is begun leaves a file without a head; later ones follow it.
+#[test]
+fn a_segment_that_was_never_begun_is_no_damage_and_one_with_frames_is() {
+    // Cut short at once, all zeros, and a part of its head.
+    for left in [0, 64, 20] {
+        let folder = Folder::new("begun");
+        let mut journal = open(&folder.0);
+        let mut last = 0;
+        while segments(&folder.0).len() < 2 {
+            last += 1;
+            commit(&mut journal, last..=last);
+        }
+        drop(journal);
+        let mut head = fs::read(segment(&folder.0)).expect("a segment");
+        head.truncate(left);
+        if left == 64 {
+            head.fill(0);
+        }
+        fs::write(segment(&folder.0), head).expect("written");
+        let mut journal = open(&folder.0);
+        assert_eq!(journal.last_seq(), last);
+        commit(&mut journal, last + 1..=last + 1);
+        commit(&mut journal, last + 2..=last + 2);
+        drop(journal);
+        assert_eq!(open(&folder.0).last_seq(), last + 2);
+        let mut rotten = fs::read(segment(&folder.0)).expect("a segment");
+        rotten[20] ^= 1;
+        fs::write(segment(&folder.0), rotten).expect("written");
+        assert!(matches!(
+            FileJournal::open(&folder.0, small()),
+            Err(JournalError::Corrupt { .. })
+        ));
+    }
+
+    let fresh = Folder::new("begun-fresh");
+    fs::write(fresh.0.join("00000000000000000001.segment"), b"").expect("written");
+    assert_eq!(open(&fresh.0).last_seq(), 0);
+}
+
+/// The newest segment of a small journal.
 fn segment(folder: &Path) -> PathBuf {
+    segments(folder).pop().expect("a segment")
+}
+
+fn segments(folder: &Path) -> Vec<PathBuf> {
     let mut segments: Vec<PathBuf> = fs::read_dir(folder)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|kind| kind == "segment"))
         .collect();
     segments.sort();
-    segments.pop().expect("a segment")
+    segments
 }
 
 /// Bytes of a segment up to its last one that is not zero.

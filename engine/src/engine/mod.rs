@@ -990,6 +990,7 @@ impl Stores {
         let options = FileOptions {
             synced: settings.journal == Mode::FileSync,
             low_water_bytes: settings.low_water_bytes,
+            segment_bytes: settings.segment_bytes,
             ..FileOptions::default()
         };
         let folder = path.join("journal");

@@ -30,6 +30,8 @@ pub struct Settings {
     pub scrub_every_s: u64,
     /// Free bytes on the disk below which no new orders are taken.
     pub low_water_bytes: u64,
+    /// Bytes after which the journal begins another file.
+    pub segment_bytes: u64,
     /// Merchant of calls without a credential, and of the bootstrap credential.
     pub merchant: String,
     /// Calls without a credential act as ADMIN of `merchant`: for embedding only.
@@ -53,6 +55,7 @@ impl Default for Settings {
             mirror: None,
             scrub_every_s: 86_400,
             low_water_bytes: 64 << 20,
+            segment_bytes: 64 << 20,
             merchant: "default".into(),
             embedded: true,
             bootstrap_token_sha256: None,

@@ -45,6 +45,8 @@ pub(super) struct Survey<'a> {
     pub tail: Tail,
     pub journal_id: [u8; 16],
     pub repairs: Vec<Repair>,
+    /// A segment that was begun and never had a head; it holds nothing.
+    pub unfinished: Option<String>,
 }
 
 impl<'a> Survey<'a> {
@@ -62,6 +64,7 @@ impl<'a> Survey<'a> {
             },
             journal_id: [0; 16],
             repairs: Vec::new(),
+            unfinished: None,
         };
         let names = copies.segments()?;
         for (position, name) in names.iter().enumerate() {
@@ -80,8 +83,10 @@ impl<'a> Survey<'a> {
     /// Reads one segment; false if the survey ends with it.
     fn read_segment(&mut self, files: &Files, is_last: bool) -> Result<bool, JournalError> {
         let Some((origin, from, stale)) = files.origin()? else {
-            // Only the newest segment may be unfinished: a crash while it was begun.
-            if is_last && !self.segments.is_empty() {
+            // Only the newest segment may be unfinished: a crash while it was begun. Its
+            // head was to be durable before the first frame, so that one with frames is damaged.
+            if is_last && !holds_frames(files)? {
+                self.unfinished = Some(files.name().to_owned());
                 return Ok(false);
             }
             return Err(self.corrupt(files.path(), 0, "its head is not readable"));
@@ -273,6 +278,19 @@ impl<'a> Survey<'a> {
             detail: detail.into(),
         }
     }
+}
+
+fn holds_frames(files: &Files) -> Result<bool, JournalError> {
+    for file in files.each() {
+        let found = segment::later_frame(file, START, 0);
+        if found
+            .map_err(JournalError::io("read", files.path()))?
+            .is_some()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Why a whole frame does not belong at the tail.

@@ -1,0 +1,177 @@
+"""The disk fails, fills, stalls or loses files: what was acknowledged stays so."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.shop import Shop, inject, needs_strace, some
+
+# The shop's exit code once its journal has failed.
+FAILED = 3
+
+
+def doubts(shop: Shop) -> list[str]:
+    told = shop.told.read_text().splitlines()
+    return [line for line in told if line.startswith("doubt")]
+
+
+@needs_strace
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [("pwrite64", "EIO"), ("pwrite64", "ENOSPC"), ("fdatasync", "EIO"), ("fdatasync", "ENOSPC")],
+)
+def test_the_first_failed_write_or_sync_is_the_last(
+    shop_program: Path, tmp_path: Path, call: str, error: str
+) -> None:
+    """Nothing is acknowledged afterwards, the process ends, and no sync is tried again."""
+    stopped = 0
+    for when in some(range(4, 60), 5):
+        folder = tmp_path / f"{call}-{error}-{when}"
+        folder.mkdir()
+        shop = Shop(shop_program, folder)
+        trace = folder / "trace"
+        under = ("strace", "-f", "-qq", "-o", str(trace), "-e", "trace=pwrite64,fdatasync")
+        code = shop.run(400, (*under, "-e", f"inject={call}:error={error}:when={when}"))
+        assert code in (0, 2, FAILED), code
+        lines = trace.read_text().splitlines()
+        failed = [n for n, line in enumerate(lines) if "(INJECTED)" in line]
+        if code == FAILED:
+            stopped += 1
+            journal = lines[failed[0]].split()[0]
+            later = [line for line in lines[failed[0] + 1 :] if line.startswith(journal)]
+            assert not any("fdatasync" in line for line in later), "a sync was tried again"
+            assert doubts(shop)
+        acknowledged = shop.acknowledged()
+        assert shop.judge().acknowledged == acknowledged
+    assert stopped > 0
+
+
+@needs_strace
+def test_slow_syncs_keep_deadlines_and_a_repeat_resolves_the_doubt(shop: Shop) -> None:
+    shop.settings["default_deadline_ms"] = 60
+    assert shop.run(60, inject("fdatasync", "delay_enter=150000", "8+4")) == 0
+    # 4 is DEADLINE_EXCEEDED: told in time, and done all the same.
+    assert {line.split()[2] for line in doubts(shop)} == {"4"}
+    shop.settings["default_deadline_ms"] = 5_000
+    verdict = shop.judge()
+    assert verdict.acknowledged == shop.acknowledged()
+    assert verdict.extra == len(doubts(shop))
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_a_segment_that_vanishes_stops_the_engine_and_the_mirror_has_it(
+    shop: Shop, replaced: bool
+) -> None:
+    shop.settings |= {"mirror": str(shop.folder / "mirror"), "segment_bytes": 64 << 20}
+    process = shop.start(1_000_000)
+    shop.wait_for(200, process)
+    (segment,) = (shop.data / "journal").glob("*.segment")
+    segment.unlink()
+    if replaced:
+        segment.write_bytes(b"something else")
+    assert process.wait(20) == FAILED
+    process.communicate()
+    if replaced:
+        segment.unlink()
+    acknowledged = shop.acknowledged()
+    verdict = shop.judge()
+    assert verdict.acknowledged == acknowledged
+    assert verdict.mended_frames > 0
+
+
+def test_a_second_engine_is_kept_out_and_a_living_child_of_a_dead_one_is_not_in_the_way(
+    shop: Shop,
+) -> None:
+    process = shop.start(1_000_000)
+    shop.wait_for(10, process)
+    second = subprocess.run(
+        [str(shop.program), "run", shop.arguments(), "0", "1"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    assert second.returncode == 2
+    assert f"in use by process {process.pid}" in second.stderr
+    process.kill()
+    process.communicate()
+    script = """
+        import os, signal, sys, holdfast
+        engine = holdfast.Engine.open(sys.argv[1])
+        child = os.fork()
+        if child == 0:
+            os.close(1)
+            signal.pause()
+        print(child, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(shop.data)]
+    parent = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    child = int(parent.stdout)
+    try:
+        assert shop.judge().acknowledged == shop.acknowledged()
+    finally:
+        os.kill(child, 9)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MiB, where the system lets us have one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("no right to mount a small file system")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_takes_no_orders_and_then_takes_them_again(
+    shop_program: Path, small_disk: Path
+) -> None:
+    shop = Shop(shop_program, small_disk, {"low_water_bytes": 2 << 20})
+    assert shop.run(200) == 0
+    ballast = small_disk / "ballast"
+    free = shutil.disk_usage(small_disk).free
+    ballast.write_bytes(bytes(free - (1 << 20)))
+    before = shop.acknowledged()
+    assert shop.run(200) == 0
+    # 8 is RESOURCE_EXHAUSTED: no new order, so nothing to pay or release either.
+    assert {line.split()[2] for line in doubts(shop)} <= {"8", "5"}
+    assert shop.acknowledged() == before
+    ballast.unlink()
+    assert shop.run(200) == 0
+    assert shop.acknowledged() == before + 200
+    assert shop.judge().acknowledged == shop.acknowledged()
+
+
+def test_a_disk_that_is_full_at_once_costs_nothing_that_was_acknowledged(
+    shop_program: Path, small_disk: Path
+) -> None:
+    shop = Shop(shop_program, small_disk, {"low_water_bytes": 1 << 20, "segment_bytes": 1 << 20})
+    process = shop.start(1_000_000)
+    shop.wait_for(100, process)
+    with (small_disk / "ballast").open("wb") as ballast:
+        try:
+            while True:
+                ballast.write(bytes(65_536))
+        except OSError:
+            pass
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    process.communicate()
+    (small_disk / "ballast").unlink()
+    assert shop.judge().acknowledged == shop.acknowledged()
