@@ -10,10 +10,12 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::time::{Duration, Instant};
 
 use holdfast_engine::clock::{Clock, ManualClock};
-use holdfast_engine::domain::command::{Command, CountStock, ReceiveStock, ReleaseHold};
+use holdfast_engine::domain::command::{
+    Command, CountStock, PublishPolicy, ReceiveStock, ReleaseHold,
+};
 use holdfast_engine::domain::orders::lifecycle::{Node, Role};
 use holdfast_engine::domain::refusal::RefusalCode;
-use holdfast_engine::domain::time::MINUTE;
+use holdfast_engine::domain::time::{MINUTE, SECOND};
 use holdfast_engine::domain::words::{Bucket, HoldState};
 use holdfast_engine::engine::{Call, Engine, Settings};
 use holdfast_engine::wire::pb;
@@ -459,6 +461,14 @@ fn pain_20_a_deadline_is_kept_to_the_millisecond() {
     let mut house = House::stocked(&[("cup", 1)]);
     house.place("A", &[("cup", 1)]).expect("placed");
     house.pass(15 * MINUTE - 1);
+    assert_eq!(house.units("cup", Bucket::Held), 1);
+    house.pass(1);
+    assert_eq!(house.units("cup", Bucket::Held), 0);
+    house.done(Command::PublishPolicy(PublishPolicy {
+        policy_json: r#"{"hold_seconds": 7, "paying_seconds": 20}"#.into(),
+    }));
+    house.place("B", &[("cup", 1)]).expect("placed");
+    house.pass(7 * SECOND - 1);
     assert_eq!(house.units("cup", Bucket::Held), 1);
     house.pass(1);
     assert_eq!(house.units("cup", Bucket::Held), 0);

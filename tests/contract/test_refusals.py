@@ -198,7 +198,7 @@ def _(house: House) -> None:
 
 @provokes("POLICY_INVALID")
 def _(house: House) -> None:
-    house.policy(hold_minutes=-1)
+    house.policy(hold_seconds=-1)
 
 
 @provokes("UNAUTHENTICATED")

@@ -51,11 +51,11 @@ pub struct Quotas {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    pub hold_minutes: i64,
-    pub paying_minutes: i64,
+    pub hold_seconds: i64,
+    pub paying_seconds: i64,
     pub pay_anchor: PayAnchor,
     /// Cap after creation when the anchor is PAYMENT_STARTED.
-    pub paying_cap_minutes: i64,
+    pub paying_cap_seconds: i64,
     /// How long a hold survives a failed payment after its first deadline.
     pub retry_grace_seconds: i64,
     pub presale_max_days: i64,
@@ -85,10 +85,10 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            hold_minutes: 15,
-            paying_minutes: 45,
+            hold_seconds: 15 * 60,
+            paying_seconds: 45 * 60,
             pay_anchor: PayAnchor::HoldCreated,
-            paying_cap_minutes: 60,
+            paying_cap_seconds: 60 * 60,
             retry_grace_seconds: 0,
             presale_max_days: 30,
             outage_credit_minutes: 15,
@@ -111,6 +111,7 @@ impl Default for Policy {
 
 /// The longest time any number of a policy may ask for.
 const LONGEST_MINUTES: i64 = 366 * 24 * 60;
+const LONGEST_SECONDS: i64 = LONGEST_MINUTES * 60;
 
 impl Policy {
     /// Reads a policy.
@@ -132,18 +133,18 @@ impl Policy {
 
     fn check(&self) -> Result<(), Refusal> {
         let ranges = [
-            ("hold_minutes", self.hold_minutes, 1, LONGEST_MINUTES),
+            ("hold_seconds", self.hold_seconds, 1, LONGEST_SECONDS),
             (
-                "paying_minutes",
-                self.paying_minutes,
-                self.hold_minutes,
-                LONGEST_MINUTES,
+                "paying_seconds",
+                self.paying_seconds,
+                self.hold_seconds,
+                LONGEST_SECONDS,
             ),
             (
-                "paying_cap_minutes",
-                self.paying_cap_minutes,
-                self.paying_minutes,
-                LONGEST_MINUTES,
+                "paying_cap_seconds",
+                self.paying_cap_seconds,
+                self.paying_seconds,
+                LONGEST_SECONDS,
             ),
             ("retry_grace_seconds", self.retry_grace_seconds, 0, 300),
             ("presale_max_days", self.presale_max_days, 1, 366),
@@ -222,12 +223,12 @@ impl Policy {
 
     #[must_use]
     pub fn hold_ms(&self) -> Millis {
-        self.hold_minutes * MINUTE
+        self.hold_seconds * SECOND
     }
 
     #[must_use]
     pub fn paying_ms(&self) -> Millis {
-        self.paying_minutes * MINUTE
+        self.paying_seconds * SECOND
     }
 
     /// The farthest deadline of a hold created at `created_at` (H3).
@@ -235,7 +236,7 @@ impl Policy {
     pub fn cap(&self, created_at: Millis) -> Millis {
         match self.pay_anchor {
             PayAnchor::HoldCreated => created_at + self.paying_ms(),
-            PayAnchor::PaymentStarted => created_at + self.paying_cap_minutes * MINUTE,
+            PayAnchor::PaymentStarted => created_at + self.paying_cap_seconds * SECOND,
         }
     }
 
@@ -344,8 +345,8 @@ mod tests {
     #[test]
     fn numbers_out_of_range_are_refused() {
         for json in [
-            r#"{"hold_minutes": 0}"#,
-            r#"{"paying_minutes": 5}"#,
+            r#"{"hold_seconds": 0}"#,
+            r#"{"paying_seconds": 5}"#,
             r#"{"sla_minutes": {"NOWHERE": 5}}"#,
             r#"{"roles": {"PICKING": ["ROBOT"]}}"#,
             r#"{"urgency_percent": {"URGENT": 0}}"#,
