@@ -1,9 +1,10 @@
 """A live server for the tests that need one, started and stopped by pid."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,12 +32,16 @@ class Server:
         return self.process.wait(20)
 
 
-def start_server(data: Path, *flags: str) -> Server:
+def start_server(data: Path, *flags: str, env: Mapping[str, str] | None = None) -> Server:
     """Starts a server on free loopback ports and waits for its ready line."""
     command = [sys.executable, "-m", "holdfast", "serve", "--data", str(data), "--port", "0"]
     command += ["--metrics-port", "0", "--drain-grace-s", "0", "--json", *flags]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=None if env is None else os.environ | env,
     )
     assert process.stdout is not None
     line = process.stdout.readline()
