@@ -75,9 +75,12 @@ def test_journals_are_verified_and_dumped_beside_a_running_server(
     code, out, _ = run(capsys, "journal", "verify", "--json", *at)
     assert (code, json.loads(out)["torn_bytes"]) == (0, 0)
     code, out, _ = run(capsys, "journal", "dump", "--json", *at)
-    kinds = [event["type"] for line in out.splitlines() for event in json.loads(line)["events"]]
-    assert code == 0
-    assert {"EngineStarted", "TokenIssued", "StockReceived"} <= set(kinds)
+    events = [event for line in out.splitlines() for event in json.loads(line)["events"]]
+    fields = {event["type"]: event["fields"] for event in events}
+    moved = [event["movements"][0]["quantity"] for event in events if event["movements"]]
+    assert (code, moved) == (0, [10])
+    assert {"EngineStarted", "TokenIssued", "StockReceived"} <= set(fields)
+    assert len(fields["TokenIssued"]["token_sha256"]) == 64
 
 
 def test_a_new_key_seals_what_comes_and_old_documents_stay_readable(

@@ -58,7 +58,7 @@ pub struct Entry {
 
 /// Units of one pool leave a bucket and enter another (S5). Cause, actor,
 /// device and time are those of the record and event around it.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message, serde::Serialize)]
 pub struct Movement {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -73,8 +73,14 @@ pub struct Movement {
     pub quantity: i64,
 }
 
+/// Bytes as people read them in a dump.
+fn as_hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+    serializer.serialize_str(&digits.collect::<String>())
+}
+
 /// What happened.
-#[derive(Clone, PartialEq, prost::Oneof)]
+#[derive(Clone, PartialEq, prost::Oneof, serde::Serialize)]
 pub enum Event {
     #[prost(message, tag = "1")]
     EngineStarted(EngineStarted),
@@ -163,7 +169,7 @@ pub enum Event {
 }
 
 /// The engine came up after being away (H13).
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct EngineStarted {
     /// Added to every hold that was live at the last durable time.
     #[prost(int64, tag = "1")]
@@ -179,37 +185,38 @@ pub struct EngineStarted {
 }
 
 /// A durable "still alive", written each second while holds live.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct TimeStamped {}
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct ClockReconciled {
     #[prost(string, tag = "1")]
     pub reason: String,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct MerchantOpened {
     #[prost(string, tag = "1")]
     pub merchant: String,
 }
 
 /// Gives the next number to a name.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct NameDeclared {
     #[prost(string, tag = "1")]
     pub text: String,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct PolicyPublished {
     #[prost(string, tag = "1")]
     pub policy_json: String,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct TokenIssued {
     #[prost(bytes = "vec", tag = "1")]
+    #[serde(serialize_with = "as_hex")]
     pub token_sha256: Vec<u8>,
     #[prost(uint32, tag = "2")]
     pub actor: u32,
@@ -222,13 +229,14 @@ pub struct TokenIssued {
     pub expires_at: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct TokenRevoked {
     #[prost(bytes = "vec", tag = "1")]
+    #[serde(serialize_with = "as_hex")]
     pub token_sha256: Vec<u8>,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct DeviceRegistered {
     #[prost(uint32, tag = "1")]
     pub device: u32,
@@ -241,7 +249,7 @@ pub struct DeviceRegistered {
 }
 
 /// A SKU is kept in a warehouse from now on. Gives the next pool number.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct PoolOpened {
     #[prost(uint32, tag = "1")]
     pub sku: u32,
@@ -249,7 +257,7 @@ pub struct PoolOpened {
     pub warehouse: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct PoolConfigured {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -259,7 +267,7 @@ pub struct PoolConfigured {
     pub channel_buffers: Vec<ChannelBuffer>,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct ChannelBuffer {
     #[prost(uint32, tag = "1")]
     pub source_channel: u32,
@@ -267,7 +275,7 @@ pub struct ChannelBuffer {
     pub quantity: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct WarehouseConfigured {
     #[prost(uint32, tag = "1")]
     pub warehouse: u32,
@@ -284,7 +292,7 @@ pub struct WarehouseConfigured {
     pub closed_days: Vec<String>,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct SkuConfigured {
     #[prost(uint32, tag = "1")]
     pub sku: u32,
@@ -294,7 +302,7 @@ pub struct SkuConfigured {
     pub bundle: Vec<Component>,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct Component {
     #[prost(uint32, tag = "1")]
     pub sku: u32,
@@ -302,7 +310,7 @@ pub struct Component {
     pub quantity: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct SkusMapped {
     #[prost(uint32, tag = "1")]
     pub source_channel: u32,
@@ -312,7 +320,7 @@ pub struct SkusMapped {
     pub mappings: Vec<Mapping>,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct Mapping {
     #[prost(uint32, tag = "1")]
     pub outer_code: u32,
@@ -322,7 +330,7 @@ pub struct Mapping {
     pub sku: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct StockReceived {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -337,13 +345,13 @@ pub struct StockReceived {
     pub reason: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct StockMoved {
     #[prost(uint32, tag = "1")]
     pub reason: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct StockCounted {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -358,7 +366,7 @@ pub struct StockCounted {
 }
 
 /// Received units went to a back-ordered promise.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct BackorderFilled {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -369,7 +377,7 @@ pub struct BackorderFilled {
 }
 
 /// A count took units away from a promise (S8).
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct PromiseShort {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -380,7 +388,7 @@ pub struct PromiseShort {
 }
 
 /// An order entered the house. Gives the next order number.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct OrderPlaced {
     #[prost(string, tag = "1")]
     pub number: String,
@@ -401,6 +409,7 @@ pub struct OrderPlaced {
     #[prost(int64, tag = "8")]
     pub ship_by: i64,
     #[prost(bytes = "vec", tag = "9")]
+    #[serde(serialize_with = "as_hex")]
     pub document: Vec<u8>,
     #[prost(fixed64, tag = "10")]
     pub lines_hash: u64,
@@ -417,7 +426,7 @@ pub struct OrderPlaced {
 }
 
 /// A line's promise: reserved units of a pool, and units that are awaited.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct Promised {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -432,7 +441,7 @@ pub struct Promised {
 }
 
 /// A pool that sourcing weighed.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct Considered {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -441,7 +450,7 @@ pub struct Considered {
 }
 
 /// A further hold of an order: placed again, superseding, or re-acquired late.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct HoldPlaced {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -460,7 +469,7 @@ pub struct HoldPlaced {
     pub considered: Vec<Considered>,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct PaymentStarted {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -470,7 +479,7 @@ pub struct PaymentStarted {
     pub expires_at: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct PaymentFailed {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -487,7 +496,7 @@ pub struct PaymentFailed {
 }
 
 /// Held units became allocated.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct HoldConfirmed {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -505,7 +514,7 @@ pub struct HoldConfirmed {
     pub rest_expires_at: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct PromiseUnits {
     #[prost(uint32, tag = "1")]
     pub promise: u32,
@@ -515,7 +524,7 @@ pub struct PromiseUnits {
     pub backordered: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct HoldReleased {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -526,7 +535,7 @@ pub struct HoldReleased {
     pub hold: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct HoldExpired {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -535,7 +544,7 @@ pub struct HoldExpired {
 }
 
 /// Quantities of a live hold after an amend, per promise; new ones at the end.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct HoldAmended {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -547,7 +556,7 @@ pub struct HoldAmended {
     pub lines_hash: u64,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct DepositConfirmed {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -558,7 +567,7 @@ pub struct DepositConfirmed {
 }
 
 /// Money came for an order without stock: gone (H6), or after a cancel.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct PaidWithoutStock {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -571,7 +580,7 @@ pub struct PaidWithoutStock {
 }
 
 /// Units of a promise were pinned to a batch; a part splits the promise.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct BatchPinned {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -584,7 +593,7 @@ pub struct BatchPinned {
 }
 
 /// A parcel entered a node.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct ParcelAdvanced {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -613,7 +622,7 @@ pub struct ParcelAdvanced {
     pub by_engine: bool,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct Evidence {
     #[prost(string, tag = "1")]
     pub key: String,
@@ -622,7 +631,7 @@ pub struct Evidence {
 }
 
 /// A scan that moves nothing: late, or ahead of a departure nobody recorded.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct EvidenceKept {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -640,7 +649,7 @@ pub struct EvidenceKept {
     pub missing_departure: bool,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct ParcelRerouted {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -655,7 +664,7 @@ pub struct ParcelRerouted {
 }
 
 /// A promise that goes to another pool.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct Rehomed {
     #[prost(uint32, tag = "1")]
     pub promise: u32,
@@ -663,7 +672,7 @@ pub struct Rehomed {
     pub pool: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct ParcelSplit {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -675,7 +684,7 @@ pub struct ParcelSplit {
     pub reason: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct ParcelSuspended {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -689,7 +698,7 @@ pub struct ParcelSuspended {
     pub due_at: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct ParcelResumed {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -704,7 +713,7 @@ pub struct ParcelResumed {
 }
 
 /// A cancel reached one parcel.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct ParcelCancelled {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -722,7 +731,7 @@ pub struct ParcelCancelled {
     pub refund_due: bool,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct ParcelPutBack {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -732,7 +741,7 @@ pub struct ParcelPutBack {
     pub scan_id: String,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct ParcelOverdue {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -743,7 +752,7 @@ pub struct ParcelOverdue {
 }
 
 /// Signed, and the after-sales window is over.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct ParcelCompleted {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -752,7 +761,7 @@ pub struct ParcelCompleted {
 }
 
 /// An order came with a channel SKU that nobody has mapped: work for a person.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct UnmappedSkuSeen {
     #[prost(uint32, tag = "1")]
     pub source_channel: u32,
@@ -768,7 +777,7 @@ pub struct UnmappedSkuSeen {
 
 /// Somebody read an order's sealed document. Changes nothing; it is the proof
 /// of who saw a receiver's data, when and why.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 pub struct DocumentOpened {
     #[prost(uint32, tag = "1")]
     pub order: u32,

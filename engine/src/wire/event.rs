@@ -304,6 +304,17 @@ pub fn decode_json(seq: u64, bytes: &[u8]) -> serde_json::Value {
     }
 }
 
+/// The fields of an event, under the names that the schema gives them.
+fn fields_json(event: &Event) -> serde_json::Value {
+    let tagged = serde_json::to_value(event).expect("an event has only plain keys and values");
+    match tagged {
+        // An enum's value stands under the name of its variant.
+        serde_json::Value::Object(variant) => variant.into_iter().next().map(|(_, fields)| fields),
+        _ => None,
+    }
+    .unwrap_or_default()
+}
+
 /// A record as one JSON object: numbers as the journal has them, no names
 /// looked up. There is no personal data in a journal.
 #[must_use]
@@ -318,14 +329,9 @@ pub fn record_json(seq: u64, record: &Record) -> serde_json::Value {
         .events
         .iter()
         .map(|entry| {
-            let movements: Vec<serde_json::Value> = entry
-                .movements
-                .iter()
-                .map(|m| serde_json::json!({"pool": m.pool, "batch": m.batch, "from": m.from, "to": m.to, "quantity": m.quantity}))
-                .collect();
             let kind = entry.event.as_ref().map_or("Unknown", Event::kind);
-            let detail = entry.event.as_ref().map_or_else(String::new, |event| format!("{event:?}"));
-            serde_json::json!({"type": kind, "detail": detail, "movements": movements})
+            let fields = entry.event.as_ref().map(fields_json);
+            serde_json::json!({"type": kind, "fields": fields, "movements": entry.movements})
         })
         .collect();
     serde_json::json!({
