@@ -1,15 +1,20 @@
 """The disk fails, fills, stalls or loses files: what was acknowledged stays so."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import textwrap
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from holdfast.client import Client
+from tests.conftest import Server, start_server
 from tests.faults.shop import Shop, inject, needs_strace, some
 
 # The shop's exit code once its journal has failed.
@@ -162,7 +167,7 @@ def test_a_disk_that_is_full_at_once_costs_nothing_that_was_acknowledged(
     shop = Shop(shop_program, small_disk, {"low_water_bytes": 1 << 20, "segment_bytes": 1 << 20})
     process = shop.start(1_000_000)
     shop.wait_for(100, process)
-    with (small_disk / "ballast").open("wb") as ballast:
+    with (small_disk / "ballast").open("wb", buffering=0) as ballast:
         try:
             while True:
                 ballast.write(bytes(65_536))
@@ -175,3 +180,49 @@ def test_a_disk_that_is_full_at_once_costs_nothing_that_was_acknowledged(
     process.communicate()
     (small_disk / "ballast").unlink()
     assert shop.judge().acknowledged == shop.acknowledged()
+
+
+def test_rot_under_a_running_server_is_mended_before_anybody_needs_it(tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    server = start_server(
+        tmp_path / "data", "--mirror", str(mirror), "--scrub-hours", str(1.5 / 3_600)
+    )
+    with Client(server.address, token=server.token) as client:
+        client.receive_stock(request_id="stock", sku="cup", warehouse="hz", quantity=100)
+        for number in range(20):
+            client.place_order(
+                request_id=f"p{number}",
+                order_number=f"A{number}",
+                source_channel="PHONE",
+                urgency="NORMAL",
+                lines=[{"sku": "cup", "quantity": 1}],
+                document=b"receiver",
+            )
+        (segment,) = (tmp_path / "data" / "journal").glob("*.segment")
+        for rotten in (segment, mirror / "documents.vault"):
+            with rotten.open("r+b") as file:
+                file.seek(600)
+                byte = file.read(1)[0]
+                file.seek(600)
+                file.write(bytes([byte ^ 4]))
+        give_up = time.monotonic() + 30
+        while min(mended(server, "frames"), mended(server, "documents")) < 1:
+            assert time.monotonic() < give_up, "nobody mended it"
+            time.sleep(0.1)
+        for number in range(20):
+            opened = client.get_order_document(f"A{number}", purpose="test")
+            assert opened.document == b"receiver"
+    assert server.stop() == 0
+    command = ["journal", "verify", "--data", str(tmp_path / "data"), "--mirror", str(mirror)]
+    found = subprocess.run(
+        [sys.executable, "-m", "holdfast", *command, "--json"], capture_output=True, check=True
+    )
+    assert json.loads(found.stdout)["stale_frames"] == 0
+
+
+def mended(server: Server, what: str) -> float:
+    url = f"http://{server.told['metrics_address']}/metrics"
+    with urllib.request.urlopen(url, timeout=10) as page:
+        lines = page.read().decode().splitlines()
+    (line,) = [line for line in lines if line.startswith(f"holdfast_mended_{what} ")]
+    return float(line.split()[1])

@@ -32,6 +32,8 @@ pub struct Metrics {
     pub scrub_failures: u64,
     /// Frames taken from the other copy, at the start and by scrubs.
     pub mended_frames: u64,
+    /// Sealed documents taken from the other copy by scrubs.
+    pub mended_documents: u64,
     pub journal: WriterMetrics,
 }
 
@@ -72,6 +74,7 @@ pub(super) fn collect(shared: &Shared) -> Metrics {
         scrubs: get(&shared.scrubs.scrubs),
         scrub_failures: get(&shared.scrubs.failures),
         mended_frames: shared.recovery.stale_frames + get(&shared.scrubs.mended_frames),
+        mended_documents: get(&shared.scrubs.mended_documents),
         journal: shared.writer.metrics(),
     }
 }

@@ -128,7 +128,7 @@ pub(crate) struct Shared {
     settings: Settings,
     durability: Durability,
     recovery: Recovery,
-    scrubs: Arc<ScrubCounts>,
+    scrubs: ScrubCounts,
     incidents: AtomicU64,
     /// Dropped last: another engine may open the folder only after everything.
     _lock: Option<FolderLock>,
@@ -197,19 +197,14 @@ impl Engine {
             settings,
             durability,
             recovery: stores.recovery,
-            scrubs: Arc::default(),
+            scrubs: ScrubCounts::default(),
             incidents: AtomicU64::new(0),
             _lock: stores.lock,
         });
         shared.issue_bootstrap_token()?;
         let ticker = Some(Ticker::start(&shared));
-        let scrubber = (shared.settings.scrub_every_s > 0).then(|| {
-            Scrubber::start(
-                Arc::clone(&shared.reader),
-                Duration::from_secs(shared.settings.scrub_every_s),
-                Arc::clone(&shared.scrubs),
-            )
-        });
+        let scrubber = (shared.settings.scrub_every_s > 0)
+            .then(|| Scrubber::start(&shared, Duration::from_secs(shared.settings.scrub_every_s)));
         Ok(Self {
             shared,
             ticker,
@@ -999,7 +994,11 @@ impl Stores {
             Some(mirror) => FileJournal::open_mirrored(&folder, mirror, options)?,
         };
         let reader = journal.reader();
-        let vault = open_vault(path, settings.key_file.as_deref())?;
+        let vault = open_vault(
+            path,
+            settings.mirror.as_deref(),
+            settings.key_file.as_deref(),
+        )?;
         Ok(Self {
             journal: Box::new(journal),
             reader,
@@ -1010,9 +1009,17 @@ impl Stores {
     }
 }
 
-fn open_vault(path: &Path, key_file: Option<&Path>) -> Result<Vault, VaultError> {
+fn open_vault(
+    path: &Path,
+    mirror: Option<&Path>,
+    key_file: Option<&Path>,
+) -> Result<Vault, VaultError> {
     let in_folder = path.join("keys").join("ring.json");
-    Vault::open(&path.join("documents"), key_file.unwrap_or(&in_folder))
+    Vault::open(
+        &path.join("documents"),
+        mirror,
+        key_file.unwrap_or(&in_folder),
+    )
 }
 
 /// Makes a new master key of a data folder's documents current and gives its id.
@@ -1022,7 +1029,7 @@ fn open_vault(path: &Path, key_file: Option<&Path>) -> Result<Vault, VaultError>
 /// [`OpenError`] if the folder is in use or the ring cannot be read or written.
 pub fn rotate_key(path: &Path, key_file: Option<&Path>) -> Result<u32, OpenError> {
     let _lock = FolderLock::take(path)?;
-    Ok(open_vault(path, key_file)?.rotate()?)
+    Ok(open_vault(path, None, key_file)?.rotate()?)
 }
 
 fn replay(

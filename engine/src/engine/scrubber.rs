@@ -2,22 +2,29 @@
 //! in one copy while the other one is still whole.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::journal::Reader;
+use super::Shared;
+use crate::vault::DocumentRef;
 
 /// Bytes a second: a scrub must not be felt by whoever waits for the same disk.
 const PACE: u64 = 32 << 20;
 /// Bytes after which it pauses.
 const STRIDE: u64 = 1 << 20;
 
+/// What a sealed document is counted as, for the pace.
+const DOCUMENT_BYTES: u64 = 2 << 10;
+/// Orders whose documents are looked up while the state is locked.
+const ORDERS_AT_ONCE: usize = 1_000;
+
 /// What scrubs found so far.
 #[derive(Debug, Default)]
 pub(super) struct ScrubCounts {
     pub scrubs: AtomicU64,
     pub mended_frames: AtomicU64,
+    pub mended_documents: AtomicU64,
     /// Scrubs that found what no copy has right.
     pub failures: AtomicU64,
 }
@@ -30,17 +37,16 @@ pub(super) struct Scrubber {
 }
 
 impl Scrubber {
-    pub(super) fn start(
-        reader: Arc<dyn Reader>,
-        every: Duration,
-        counts: Arc<ScrubCounts>,
-    ) -> Self {
+    pub(super) fn start(shared: &Arc<Shared>, every: Duration) -> Self {
         let (stop, stopped) = mpsc::channel();
+        let weak = Arc::downgrade(shared);
         let thread = thread::Builder::new()
             .name("holdfast-scrub".into())
             .spawn(move || {
                 while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
-                    scrub(reader.as_ref(), &counts, &stopped);
+                    let mut pace = Pace::new(&stopped);
+                    scrub_journal(&weak, &mut pace);
+                    scrub_documents(&weak, &mut pace);
                 }
             })
             .expect("the system gives a thread");
@@ -53,33 +59,87 @@ impl Scrubber {
     }
 }
 
-fn scrub(reader: &dyn Reader, counts: &ScrubCounts, stopped: &mpsc::Receiver<()>) {
-    let (mut since_pause, mut stopping) = (0, false);
-    let scrubbed = reader.scrub(&mut |bytes| {
-        since_pause += bytes;
-        if since_pause >= STRIDE && !stopping {
-            // Once told to stop it runs through without pauses.
-            let pause = Duration::from_secs_f64(since_pause as f64 / PACE as f64);
-            stopping = stopped.recv_timeout(pause) != Err(mpsc::RecvTimeoutError::Timeout);
-            since_pause = 0;
-        }
-    });
-    counts.scrubs.fetch_add(1, Ordering::Relaxed);
-    match scrubbed {
-        Ok(found) if found.mended_frames == 0 => {}
-        Ok(found) => {
-            counts
-                .mended_frames
-                .fetch_add(found.mended_frames, Ordering::Relaxed);
-            eprintln!(
-                r#"{{"level":"warning","event":"journal_mended","frames":{}}}"#,
-                found.mended_frames
-            );
-        }
-        Err(error) => {
-            counts.failures.fetch_add(1, Ordering::Relaxed);
-            let detail = error.to_string();
-            eprintln!(r#"{{"level":"error","event":"journal_rot","detail":{detail:?}}}"#);
+/// Pauses after each stride, until it is told to stop: then it runs through.
+struct Pace<'a> {
+    stopped: &'a mpsc::Receiver<()>,
+    since_pause: u64,
+    stopping: bool,
+}
+
+impl<'a> Pace<'a> {
+    fn new(stopped: &'a mpsc::Receiver<()>) -> Self {
+        Self {
+            stopped,
+            since_pause: 0,
+            stopping: false,
         }
     }
+
+    fn read(&mut self, bytes: u64) {
+        self.since_pause += bytes;
+        if self.since_pause >= STRIDE && !self.stopping {
+            let pause = Duration::from_secs_f64(self.since_pause as f64 / PACE as f64);
+            let waited = self.stopped.recv_timeout(pause);
+            self.stopping = waited != Err(mpsc::RecvTimeoutError::Timeout);
+            self.since_pause = 0;
+        }
+    }
+}
+
+fn scrub_journal(shared: &Weak<Shared>, pace: &mut Pace<'_>) {
+    let Some(shared) = shared.upgrade() else {
+        return;
+    };
+    let scrubbed = shared.reader.scrub(&mut |bytes| pace.read(bytes));
+    let counts = &shared.scrubs;
+    counts.scrubs.fetch_add(1, Ordering::Relaxed);
+    match scrubbed {
+        Ok(found) => tell_mended("journal_mended", found.mended_frames, &counts.mended_frames),
+        Err(error) => tell_rot("journal_rot", &error.to_string(), counts),
+    }
+}
+
+/// Reads the documents that orders refer to, a few orders at a time.
+fn scrub_documents(shared: &Weak<Shared>, pace: &mut Pace<'_>) {
+    let (mut merchant, mut from) = (0, 0);
+    while let Some(shared) = shared.upgrade()
+        && !pace.stopping
+    {
+        let references: Vec<DocumentRef> = {
+            let state = shared.core.lock();
+            let Some(house) = state.merchants().get(merchant) else {
+                return;
+            };
+            let upto = (from + ORDERS_AT_ONCE).min(house.orders.len());
+            let orders = (from..upto).map(|order| house.orders.get(order as u32));
+            let found = orders.filter_map(|order| DocumentRef::from_bytes(&order.document));
+            let found = found.collect();
+            (merchant, from) = match upto < house.orders.len() {
+                true => (merchant, upto),
+                false => (merchant + 1, 0),
+            };
+            found
+        };
+        let mut mended = 0;
+        for reference in &references {
+            match shared.vault.scrub(reference) {
+                Ok(was_mended) => mended += u64::from(was_mended),
+                Err(error) => tell_rot("document_rot", &error.to_string(), &shared.scrubs),
+            }
+            pace.read(DOCUMENT_BYTES);
+        }
+        tell_mended("documents_mended", mended, &shared.scrubs.mended_documents);
+    }
+}
+
+fn tell_mended(event: &str, count: u64, counter: &AtomicU64) {
+    if count > 0 {
+        counter.fetch_add(count, Ordering::Relaxed);
+        eprintln!(r#"{{"level":"warning","event":"{event}","count":{count}}}"#);
+    }
+}
+
+fn tell_rot(event: &str, detail: &str, counts: &ScrubCounts) {
+    counts.failures.fetch_add(1, Ordering::Relaxed);
+    eprintln!(r#"{{"level":"error","event":"{event}","detail":{detail:?}}}"#);
 }

@@ -10,6 +10,10 @@
 //! and in the backup of your secrets. Without it documents are gone for good;
 //! stock, orders and nodes are not touched by that.
 //!
+//! **Copies.** With a mirror every document stands in two files at the same place;
+//! what one of them lost is read and mended from the other. What a crash left
+//! incomplete at the end stays there: nothing refers to it.
+//!
 //! **Rotation.** [`Vault::rotate`] (`holdfast keys rotate`) makes a new master
 //! key current; older keys stay in the ring to read older documents. **Erasure.** [`Vault::erase`]
 //! overwrites a document's wrapped key: the document is unreadable from then
@@ -32,9 +36,11 @@ const NONCE: usize = 24;
 const KEY: usize = 32;
 /// A wrapped document key: nonce, key, tag.
 const WRAPPED: usize = NONCE + KEY + 16;
-/// Length, CRC-32C, key id, document nonce, wrapped key.
+/// Length of the sealed bytes, CRC-32C of all the rest, key id, document nonce, wrapped key.
 const HEAD: usize = 4 + 4 + 4 + NONCE + WRAPPED;
-const WRAPPED_AT: u64 = (HEAD - WRAPPED) as u64;
+const WRAPPED_AT: usize = HEAD - WRAPPED;
+/// Sealed bytes of a document are fewer; a larger length is damage.
+const MAX_SEALED: usize = 1 << 20;
 
 /// Why a document cannot be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -49,10 +55,14 @@ pub enum VaultError {
     Ring { path: PathBuf, detail: String },
     #[error("there is no document at {0}")]
     Missing(u64),
+    #[error("the document at {0} is damaged in every copy. Restore it from a backup")]
+    Damaged(u64),
     #[error("the document was erased")]
     Erased,
     #[error("the document cannot be opened: key {0} is not in the ring")]
     KeyMissing(u32),
+    #[error("a sealed document of {0} bytes is larger than any may be")]
+    TooLarge(usize),
     #[error("the document fails its checks: it was changed, or belongs to another merchant")]
     Forged,
     #[error("the system gave no random bytes: {0}")]
@@ -97,10 +107,10 @@ impl DocumentRef {
     }
 }
 
-/// Where sealed bytes are kept.
+/// Where sealed bytes are kept: in one or two files, or in memory.
 #[derive(Debug)]
 enum Store {
-    File { file: File, path: PathBuf },
+    Files(Vec<(File, PathBuf)>),
     Memory(Vec<u8>),
 }
 
@@ -120,40 +130,29 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// Opens the documents of a folder with a key ring, which is made if there
-    /// is none. An incomplete last document is cut: nothing refers to it.
+    /// Opens the documents of a folder, and of its mirror, with a key ring, which is
+    /// made if there is none. What one copy lacks at its end is taken from the other.
     ///
     /// # Errors
     /// [`VaultError`] if a file cannot be used or the ring is not readable.
-    pub fn open(folder: &Path, key_file: &Path) -> Result<Self, VaultError> {
-        fs::create_dir_all(folder).map_err(VaultError::io("create", folder))?;
-        let path = folder.join("documents.vault");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(VaultError::io("open", &path))?;
-        let end = sound_end(&file).map_err(VaultError::io("read", &path))?;
-        file.set_len(end).map_err(VaultError::io("cut", &path))?;
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(VaultError::io("sync", folder))?;
+    pub fn open(folder: &Path, mirror: Option<&Path>, key_file: &Path) -> Result<Self, VaultError> {
+        let folders = std::iter::once(folder).chain(mirror);
+        let files = folders.map(open_file).collect::<Result<Vec<_>, _>>()?;
+        let end = level(&files)?;
         if end > 0 && !key_file.exists() {
             // A fresh ring in its place would look like documents that were tampered with.
             return Err(VaultError::Ring {
                 path: key_file.to_owned(),
                 detail: format!(
                     "it is missing, and {end} bytes of documents are sealed under it; to go on without them move {} away",
-                    path.display()
+                    files[0].1.display()
                 ),
             });
         }
         let ring = KeyRing::open(key_file)?;
         Ok(Self {
             shelf: Mutex::new(Shelf {
-                store: Store::File { file, path },
+                store: Store::Files(files),
                 end,
                 dirty: false,
             }),
@@ -193,18 +192,19 @@ impl Vault {
         };
         let sealed = encrypt(&key, nonce, document, &bound(merchant, &hash))?;
         let wrapped = encrypt(&master, wrap_nonce, &key, merchant.as_bytes())?;
+        let length = u32::try_from(sealed.len())
+            .ok()
+            .filter(|length| *length as usize <= MAX_SEALED);
+        let length = length.ok_or(VaultError::TooLarge(sealed.len()))?;
         let mut record = Vec::with_capacity(HEAD + sealed.len());
-        record.extend_from_slice(
-            &u32::try_from(sealed.len())
-                .map_err(|_| VaultError::Forged)?
-                .to_le_bytes(),
-        );
-        record.extend_from_slice(&crc32c::crc32c(&sealed).to_le_bytes());
+        record.extend_from_slice(&length.to_le_bytes());
+        record.extend_from_slice(&[0; 4]);
         record.extend_from_slice(&key_id.to_le_bytes());
         record.extend_from_slice(nonce);
         record.extend_from_slice(wrap_nonce);
         record.extend_from_slice(&wrapped);
         record.extend_from_slice(&sealed);
+        stamp(&mut record);
         let offset = self.shelf.lock().append(&record)?;
         let mut reference = [0; 32];
         reference[..8].copy_from_slice(&offset.to_le_bytes());
@@ -221,10 +221,11 @@ impl Vault {
         merchant: &str,
         reference: &DocumentRef,
     ) -> Result<Vec<u8>, VaultError> {
-        let (head, sealed) = self.shelf.lock().read(reference.offset())?;
+        let record = self.shelf.lock().read(reference.offset())?;
+        let (head, sealed) = record.split_at(HEAD);
         let key_id = u32::from_le_bytes(head[8..12].try_into().expect("4 bytes"));
         let nonce = &head[12..12 + NONCE];
-        let wrapped = &head[12 + NONCE..];
+        let wrapped = &head[WRAPPED_AT..];
         if wrapped.iter().all(|byte| *byte == 0) {
             return Err(VaultError::Erased);
         }
@@ -239,7 +240,7 @@ impl Vault {
             &wrapped[NONCE..],
             merchant.as_bytes(),
         )?;
-        decrypt(&key, nonce, &sealed, &bound(merchant, &reference.0[8..]))
+        decrypt(&key, nonce, sealed, &bound(merchant, &reference.0[8..]))
     }
 
     /// Makes a document unreadable for ever.
@@ -248,12 +249,22 @@ impl Vault {
     /// [`VaultError`] if there is none, or the disk did not take it.
     pub fn erase(&self, reference: &DocumentRef) -> Result<(), VaultError> {
         let mut shelf = self.shelf.lock();
-        shelf.read(reference.offset())?;
-        shelf.write(reference.offset() + WRAPPED_AT, &[0; WRAPPED])?;
-        shelf.dirty = true;
+        let mut record = shelf.read(reference.offset())?;
+        record[WRAPPED_AT..HEAD].fill(0);
+        stamp(&mut record);
+        shelf.write(reference.offset(), &record)?;
         shelf
             .sync()
             .map_err(VaultError::io("sync", "the documents"))
+    }
+
+    /// Reads a document's bytes in every copy, and mends what is damaged in one.
+    /// True if something was mended.
+    ///
+    /// # Errors
+    /// [`VaultError::Damaged`] if no copy is whole, or what the disk says.
+    pub fn scrub(&self, reference: &DocumentRef) -> Result<bool, VaultError> {
+        self.shelf.lock().mend(reference.offset())
     }
 
     /// Makes a new master key current and gives its id.
@@ -269,18 +280,21 @@ impl Vault {
     /// # Errors
     /// Whatever the disk says; it must not be tried again.
     pub fn sync(&self) -> io::Result<()> {
-        // The file is synced without the lock, so that sealing goes on.
-        let file = {
+        // The files are synced without the lock, so that sealing goes on.
+        let files = {
             let mut shelf = self.shelf.lock();
             if !std::mem::take(&mut shelf.dirty) {
                 return Ok(());
             }
             match &shelf.store {
-                Store::File { file, .. } => file.try_clone()?,
+                Store::Files(files) => files
+                    .iter()
+                    .map(|(file, _)| file.try_clone())
+                    .collect::<io::Result<Vec<_>>>()?,
                 Store::Memory(_) => return Ok(()),
             }
         };
-        file.sync_data()
+        files.iter().try_for_each(File::sync_data)
     }
 }
 
@@ -295,9 +309,10 @@ impl Shelf {
 
     fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), VaultError> {
         match &mut self.store {
-            Store::File { file, path } => file
-                .write_all_at(bytes, offset)
-                .map_err(VaultError::io("write", path.as_path())),
+            Store::Files(files) => files.iter().try_for_each(|(file, path)| {
+                file.write_all_at(bytes, offset)
+                    .map_err(VaultError::io("write", path.as_path()))
+            }),
             Store::Memory(shelf) => {
                 let start = usize::try_from(offset).map_err(|_| VaultError::Missing(offset))?;
                 if shelf.len() < start + bytes.len() {
@@ -309,26 +324,47 @@ impl Shelf {
         }
     }
 
-    fn read(&self, offset: u64) -> Result<([u8; HEAD], Vec<u8>), VaultError> {
-        let mut head = [0; HEAD];
-        self.read_exact(offset, &mut head)?;
-        let length = u32::from_le_bytes(head[..4].try_into().expect("4 bytes"));
-        if offset + HEAD as u64 + u64::from(length) > self.end {
-            return Err(VaultError::Missing(offset));
+    fn copies(&self) -> usize {
+        match &self.store {
+            Store::Files(files) => files.len(),
+            Store::Memory(_) => 1,
         }
-        let mut sealed = vec![0; length as usize];
-        self.read_exact(offset + HEAD as u64, &mut sealed)?;
-        Ok((head, sealed))
     }
 
-    fn read_exact(&self, offset: u64, buffer: &mut [u8]) -> Result<(), VaultError> {
-        if offset + buffer.len() as u64 > self.end {
+    /// The whole record from the first copy that has it as it was written.
+    fn read(&self, offset: u64) -> Result<Vec<u8>, VaultError> {
+        if offset + HEAD as u64 > self.end {
             return Err(VaultError::Missing(offset));
         }
+        for copy in 0..self.copies() {
+            if let Some(record) = self.read_copy(copy, offset)? {
+                return Ok(record);
+            }
+        }
+        Err(VaultError::Damaged(offset))
+    }
+
+    /// The record as one copy has it; nothing if that is damaged.
+    fn read_copy(&self, copy: usize, offset: u64) -> Result<Option<Vec<u8>>, VaultError> {
+        let mut record = vec![0; HEAD];
+        self.read_exact(copy, offset, &mut record)?;
+        let length = u32::from_le_bytes(record[..4].try_into().expect("4 bytes")) as usize;
+        if length > MAX_SEALED || offset + (HEAD + length) as u64 > self.end {
+            return Ok(None);
+        }
+        record.resize(HEAD + length, 0);
+        self.read_exact(copy, offset, &mut record)?;
+        let crc = u32::from_le_bytes(record[4..8].try_into().expect("4 bytes"));
+        Ok((crc == crc_of(&record)).then_some(record))
+    }
+
+    fn read_exact(&self, copy: usize, offset: u64, buffer: &mut [u8]) -> Result<(), VaultError> {
         match &self.store {
-            Store::File { file, path } => file
-                .read_exact_at(buffer, offset)
-                .map_err(VaultError::io("read", path.as_path())),
+            Store::Files(files) => {
+                let (file, path) = &files[copy];
+                file.read_exact_at(buffer, offset)
+                    .map_err(VaultError::io("read", path.as_path()))
+            }
             Store::Memory(shelf) => {
                 let start = usize::try_from(offset).map_err(|_| VaultError::Missing(offset))?;
                 buffer.copy_from_slice(&shelf[start..start + buffer.len()]);
@@ -337,40 +373,88 @@ impl Shelf {
         }
     }
 
+    fn mend(&mut self, offset: u64) -> Result<bool, VaultError> {
+        let good = self.read(offset)?;
+        for copy in 0..self.copies() {
+            if self.read_copy(copy, offset)?.as_ref() != Some(&good) {
+                self.write(offset, &good)?;
+                self.sync()
+                    .map_err(VaultError::io("sync", "the documents"))?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         self.dirty = false;
         match &self.store {
-            Store::File { file, .. } => file.sync_data(),
+            Store::Files(files) => files.iter().try_for_each(|(file, _)| file.sync_data()),
             Store::Memory(_) => Ok(()),
         }
     }
 }
 
-/// End of the last whole document.
-fn sound_end(file: &File) -> io::Result<u64> {
-    let length = file.metadata()?.len();
-    let mut at = 0;
-    let mut head = [0; 8];
-    while at + HEAD as u64 <= length {
-        file.read_exact_at(&mut head, at)?;
-        let size = u64::from(u32::from_le_bytes(head[..4].try_into().expect("4 bytes")));
-        let next = at + HEAD as u64 + size;
-        if next > length {
-            break;
-        }
-        if next == length {
-            let mut sealed = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
-            file.read_exact_at(&mut sealed, at + HEAD as u64)?;
-            let crc = u32::from_le_bytes(head[4..].try_into().expect("4 bytes"));
-            return Ok(if crc32c::crc32c(&sealed) == crc {
-                next
-            } else {
-                at
-            });
-        }
-        at = next;
+/// Opens a folder's file of documents; a folder and file that are made are durable.
+fn open_file(folder: &Path) -> Result<(File, PathBuf), VaultError> {
+    let path = folder.join("documents.vault");
+    fs::create_dir_all(folder).map_err(VaultError::io("create", folder))?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(VaultError::io("open", &path))?;
+    for folder in [Some(folder), folder.parent()].into_iter().flatten() {
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(VaultError::io("sync", folder))?;
     }
-    Ok(at)
+    Ok((file, path))
+}
+
+/// Fills shorter copies from the longest, and gives its length.
+fn level(files: &[(File, PathBuf)]) -> Result<u64, VaultError> {
+    let mut lengths = Vec::with_capacity(files.len());
+    for (file, path) in files {
+        let length = file
+            .metadata()
+            .map_err(VaultError::io("look at", path))?
+            .len();
+        lengths.push(length);
+    }
+    let end = lengths.iter().copied().max().unwrap_or(0);
+    let Some(longest) = lengths.iter().position(|length| *length == end) else {
+        return Ok(0);
+    };
+    for ((file, path), length) in files.iter().zip(&lengths) {
+        let mut at = *length;
+        while at < end {
+            let size = usize::try_from(end - at).map_or(MAX_SEALED, |left| left.min(MAX_SEALED));
+            let mut piece = vec![0; size];
+            let (good, from) = &files[longest];
+            good.read_exact_at(&mut piece, at)
+                .map_err(VaultError::io("read", from))?;
+            file.write_all_at(&piece, at)
+                .map_err(VaultError::io("write", path))?;
+            at += size as u64;
+        }
+        if *length < end {
+            file.sync_all().map_err(VaultError::io("sync", path))?;
+        }
+    }
+    Ok(end)
+}
+
+/// CRC-32C of a record without the CRC itself.
+fn crc_of(record: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&record[..4]), &record[8..])
+}
+
+fn stamp(record: &mut [u8]) {
+    let crc = crc_of(record);
+    record[4..8].copy_from_slice(&crc.to_le_bytes());
 }
 
 /// What a sealed document is bound to, so that it cannot be passed off as
