@@ -11,6 +11,7 @@ mod frame;
 mod lock;
 mod memory;
 mod mode;
+mod queue;
 mod segment;
 mod writer;
 
@@ -25,6 +26,7 @@ pub use file::{FileJournal, FileOptions, Report, verify};
 pub use lock::FolderLock;
 pub use memory::MemoryJournal;
 pub use mode::{Mode, UnknownMode};
+pub use queue::{Queue, Taken};
 pub use writer::{CommitError, Writer, WriterMetrics};
 
 /// What an acknowledgement of this journal means.
