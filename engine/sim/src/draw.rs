@@ -71,7 +71,7 @@ pub struct Drawer {
     drawn: u64,
     inspect_at: u64,
     quiet: Option<u64>,
-    ending: VecDeque<Step>,
+    ending: Option<VecDeque<Step>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl Drawer {
             drawn: 0,
             inspect_at: INSPECT_EVERY,
             quiet: None,
-            ending: VecDeque::new(),
+            ending: None,
             chance,
         };
         (drawer, world)
@@ -349,8 +349,11 @@ impl Drawer {
             self.rates.lost_reply = 0;
             return Some(Step::Disarm);
         }
-        if !self.ending.is_empty() || *quiet > QUIET_STEPS {
-            return self.ending.pop_front();
+        if *quiet > QUIET_STEPS {
+            self.ending.get_or_insert_with(ending);
+        }
+        if let Some(ending) = &mut self.ending {
+            return ending.pop_front();
         }
         if runner.waiting() > 0 {
             return Some(Step::Commit);
@@ -378,8 +381,7 @@ impl Drawer {
             .map(|hold| hold.expires_at)
             .min();
         let Some(ends) = ends else {
-            self.ending = [Step::Seal, Step::AllQuiet, Step::Inspect].into();
-            return self.ending.pop_front();
+            return self.ending.insert(ending()).pop_front();
         };
         let now = runner.now.max(runner.model.last_at);
         Some(if ends > now {
@@ -773,6 +775,10 @@ impl Drawer {
             holds_per_buyer: chance.permille(300).then(|| chance.between(1, 4)),
         }
     }
+}
+
+fn ending() -> VecDeque<Step> {
+    [Step::Seal, Step::AllQuiet, Step::Inspect].into()
 }
 
 fn draw_world(chance: &mut Chance) -> World {

@@ -54,10 +54,14 @@ impl Shop {
         units
     }
 
-    /// Units that may be promised.
+    /// Units that may be promised: none while others wait for them.
     #[must_use]
     pub fn free(&self, shelf: usize, deadline_now: Millis) -> i64 {
-        self.shelves[shelf].at(Bucket::Available) + self.lapsed(shelf, deadline_now)
+        let known = &self.shelves[shelf];
+        if known.awaited > 0 {
+            return 0;
+        }
+        known.at(Bucket::Available) + self.lapsed(shelf, deadline_now)
     }
 
     fn shelf_on_first_sight(&mut self, units: Units) -> usize {

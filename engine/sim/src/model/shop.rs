@@ -407,7 +407,8 @@ impl Shop {
             self.orders[order].number,
             ending.expires_at - deadline_now
         );
-        self.end_hold(order, hold, HoldState::Expired)
+        self.end_hold(order, hold, HoldState::Expired)?;
+        self.fill_all_of(order)
     }
 
     /// Ends a hold: its units are free, its promises over.

@@ -13,9 +13,7 @@ impl Shop {
         for entry in &record.events {
             match &entry.event {
                 Some(Event::HoldExpired(expired)) => {
-                    let order = expired.order as usize;
-                    self.expire(order, expired.hold as usize, deadline_now)?;
-                    self.fill_all_of(order)?;
+                    self.expire(expired.order as usize, expired.hold as usize, deadline_now)?;
                 }
                 Some(Event::ParcelOverdue(overdue)) => {
                     let (order, index) = (overdue.order as usize, overdue.parcel as usize);

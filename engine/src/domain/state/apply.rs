@@ -503,6 +503,11 @@ impl Merchant {
         let id = placed.order;
         self.forget_unpaid_parcels(id);
         let mut hold = Hold::new(placed.created_at, placed.expires_at);
+        // A hold that takes another's place has its outage credit behind it.
+        hold.credited_ms = match self.orders.get(id).holds.last() {
+            Some(replaced) if replaced.created_at == placed.created_at => replaced.credited_ms,
+            _ => 0,
+        };
         let bucket = if placed.late_reacquired {
             hold.state = HoldState::Confirmed;
             hold.ended_at = at;
@@ -695,7 +700,8 @@ impl Merchant {
         }
         let rest = self.orders.get(id).held_by(hold);
         let target = &mut self.orders.get_mut(id).holds[hold];
-        let created_at = target.created_at;
+        let mut kept = Hold::new(target.created_at, confirmed.rest_expires_at);
+        kept.credited_ms = target.credited_ms;
         target.state = HoldState::Confirmed;
         target.ended_at = at;
         if confirmed.rest_expires_at == 0 {
@@ -703,7 +709,7 @@ impl Merchant {
                 self.set_promise_bucket(id, index, Bucket::Available);
             }
         } else {
-            self.keep_rest(id, &rest, Hold::new(created_at, confirmed.rest_expires_at));
+            self.keep_rest(id, &rest, kept);
         }
         self.touch_order(id);
     }

@@ -460,6 +460,7 @@ impl Tx<'_> {
                 .fact("hold_state", state));
         }
         let moved = self.rehome(id, &promises, warehouse)?;
+        let left = self.pools_of(id);
         let mut movements = Vec::new();
         for (promise_index, target) in promises.iter().zip(&moved) {
             let promise = &self.order(id).promises[*promise_index];
@@ -492,6 +493,9 @@ impl Tx<'_> {
             }),
             movements,
         );
+        for pool in left {
+            self.fill_backorders(pool);
+        }
         if self.parcel(id, index).node >= Node::WarehouseAssigned {
             // Covered units were checked; batches that do not cover them leave
             // the parcel unpinned, and node 3 is refused again until they do.

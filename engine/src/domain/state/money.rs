@@ -148,6 +148,7 @@ impl Tx<'_> {
             }),
             movements,
         );
+        self.fill_backorders_of(id);
     }
 
     pub(super) fn confirm_payment(&mut self, confirm: &ConfirmPayment) -> Result<Done, Refusal> {
@@ -219,6 +220,8 @@ impl Tx<'_> {
         };
         self.emit_with(Event::HoldConfirmed(confirmed), movements);
         self.enter_review(id);
+        // What was not confirmed may have come free.
+        self.fill_backorders_of(id);
         Ok(())
     }
 
@@ -493,6 +496,7 @@ impl Tx<'_> {
             }),
             movements,
         );
+        self.fill_backorders_of(id);
         Ok(self.order_done(id))
     }
 

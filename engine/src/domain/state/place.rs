@@ -140,6 +140,7 @@ impl Tx<'_> {
         let times = (live.created_at, live.expires_at);
         let sourced = self.source(demands, &place.province, Some((id, hold)))?;
         self.check_quotas(self.order(id).buyer, demands, &sourced.takes, Some(id))?;
+        let freed = self.pools_of(id);
         let movements = self.give_back(id, hold);
         let reason = self.name("SUPERSEDED");
         let hold = u32::try_from(hold).expect("few holds an order");
@@ -151,7 +152,12 @@ impl Tx<'_> {
             }),
             movements,
         );
-        self.hold_again(id, demands, sourced, times, lines_hash)
+        let mut done = self.hold_again(id, demands, sourced, times, lines_hash)?;
+        for pool in freed {
+            self.fill_backorders(pool);
+        }
+        done.order = self.order_done(id).order;
+        Ok(done)
     }
 
     fn hold_again(

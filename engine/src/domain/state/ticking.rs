@@ -136,10 +136,7 @@ impl Tx<'_> {
         }
         let parcel = u32::from(place);
         match kind {
-            DueKind::HoldEnds => {
-                self.expire(order, usize::from(place));
-                self.fill_backorders_of(order);
-            }
+            DueKind::HoldEnds => self.expire(order, usize::from(place)),
             DueKind::TurnsYellow => {
                 let red_at = self.parcel(order, usize::from(place)).red_at;
                 let red = red_at != 0 && red_at <= self.deadline_now;

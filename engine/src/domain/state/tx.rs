@@ -191,7 +191,8 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// Ends a hold whose deadline has passed, on all its lines at once.
+    /// Ends a hold whose deadline has passed, on all its lines at once. Whoever
+    /// waits for its units comes first, whoever it was that wrote it.
     pub(super) fn expire(&mut self, id: OrderId, hold: usize) {
         let movements = self.give_back(id, hold);
         let hold = u32::try_from(hold).expect("few holds an order");
@@ -199,6 +200,7 @@ impl<'a> Tx<'a> {
             Event::HoldExpired(HoldExpired { order: id, hold }),
             movements,
         );
+        self.fill_backorders_of(id);
     }
 
     /// The movements that free everything a hold keeps.
@@ -232,9 +234,16 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// Units of a pool that can be promised now.
+    /// Units of a pool that can be promised now. Where others wait for units,
+    /// what has lapsed is written first and goes to them, so that the answer does
+    /// not depend on how far the ticker has come.
     pub(super) fn free(&mut self, pool: PoolId) -> i64 {
         let now = self.deadline_now;
+        while self.m().pool(pool).backordered > 0
+            && let Some((_, order, hold)) = self.m().pool(pool).first_due(now)
+        {
+            self.expire(order, usize::from(hold));
+        }
         let pool = &mut self.state.merchants[self.merchant as usize].pools[pool as usize];
         pool.lapse(now);
         pool.free(now)
