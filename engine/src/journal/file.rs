@@ -129,6 +129,15 @@ impl FileJournal {
         options: FileOptions,
     ) -> Result<(Self, Recovery), JournalError> {
         let mut survey = Survey::of(disk.as_ref(), false)?;
+        // The next segment has another name: this one would stand between for ever.
+        if let Some(name) = &survey.unfinished {
+            disk.remove(name)
+                .map_err(JournalError::io("remove", disk.path(name)))?;
+        }
+        // A process that died while it began a segment may have left its name
+        // where only this system sees it; what is written next must not hang on it.
+        disk.sync()
+            .map_err(JournalError::io("sync", disk.path("")))?;
         if survey.segments.is_empty() {
             survey.begin(disk.as_ref(), options.journal_id)?;
         }
@@ -349,6 +358,8 @@ struct Survey {
     /// A writer may be at work: what stands at the tail may be half written.
     beside_writer: bool,
     segments: Vec<Indexed>,
+    /// A segment that was being begun when the writer died; it holds nothing.
+    unfinished: Option<String>,
     recovery: Recovery,
     tail: Tail,
     journal_id: [u8; 16],
@@ -359,6 +370,7 @@ impl Survey {
         let mut survey = Self {
             beside_writer,
             segments: Vec::new(),
+            unfinished: None,
             recovery: Recovery::default(),
             tail: Tail {
                 offset: START,
@@ -415,7 +427,12 @@ impl Survey {
             .map_err(JournalError::io("open", path))?;
         let Some(origin) = Origin::read(file.as_ref(), path)? else {
             // Only the newest segment may be unfinished: a crash while it was begun.
-            if is_last && !self.segments.is_empty() {
+            let begun = !self.segments.is_empty() || name == segment::file_name(1);
+            let empty = last_nonzero(file.as_ref(), START)
+                .map_err(JournalError::io("read", path))?
+                == 0;
+            if is_last && begun && empty {
+                self.unfinished = Some(name.to_owned());
                 return Ok(());
             }
             return Err(self.corrupt(path, 0, "its head is not readable".into()));
