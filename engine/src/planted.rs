@@ -37,6 +37,90 @@ mistakes! {
     AnswerBeforeDurable,
     /// A durable group releases the replies of the next one too.
     ReleaseNextGroup,
+    /// A group is written and not synced.
+    SkipSync,
+    /// The name of a new segment is not synced.
+    ForgetFolderSync,
+    /// A group sometimes takes the number of the one before it.
+    ReuseGroupNumber,
+    /// A new owner writes under the epoch of the last one.
+    KeepEpoch,
+    /// A second group of one epoch is taken for damage.
+    RefuseSameEpoch,
+    /// A group is accepted behind another than its own predecessor.
+    IgnoreChain,
+    /// A torn tail takes the good groups of its segment along.
+    CutGoodGroup,
+    /// A segment that was never begun stays in the folder.
+    LeaveUnfinished,
+    /// A segment that was found is written although its name may be lost.
+    TrustFoundName,
+    /// A group is read whatever its checksum says.
+    IgnoreChecksum,
+    /// A repeated request is decided again.
+    ForgetRequests,
+    /// Another request under a used key gets the first one's answer.
+    IgnoreFingerprint,
+    /// A scan that a device repeats under another request counts twice.
+    ForgetScans,
+    /// Refusals are forgotten with the next record.
+    ForgetRefusals,
+    /// An outage is not given back to the holds that it hit.
+    MissOutageCredit,
+    /// An outage is given back twice.
+    DoubleOutageCredit,
+    /// Nobody is told to put the goods of a cancelled parcel back.
+    LosePutBack,
+    /// A step is signed by the engine instead of who scanned it.
+    UnsignedStep,
+    /// A hold that replaces another may be given the whole outage credit again.
+    ForgetCredit,
+    /// Units that are split off stay where they were, too.
+    SplitDoubles,
+    /// A unit that was awaited is awaited still after it came.
+    FillTwice,
+    /// A parcel that changed is on nobody's list any more.
+    LoseTask,
+    /// A hold that ended still counts against its buyer.
+    KeepQuota,
+    /// A hold lives on at the very millisecond at which it ends.
+    ExpireLate,
+    /// A payment moves the deadline beyond the cap.
+    IgnoreCap,
+    /// A payment moves the deadline a millisecond too far.
+    ExtendByOneMore,
+    /// A late payment takes its units without looking whether they are there.
+    TrustLatePayment,
+    /// One failed payment ends the others too.
+    FailAllPayments,
+    /// Units of a partly paid hold that are not paid are not given back.
+    LoseRest,
+    /// Cancelling a line cancels the whole parcel.
+    CancelAll,
+    /// A cancelled order that was paid asks for no refund.
+    ForgetRefund,
+    /// Units of an ended hold do not go to those who wait for them.
+    StarveWaiting,
+    /// The units of one line stay held when their hold ends.
+    LoseMovement,
+    /// One more unit is promised than is there.
+    SellOneMore,
+    /// A deadline falls due a millisecond before its time.
+    ExpireEarly,
+    /// A tick writes more than its limit.
+    UnboundedTick,
+    /// Anybody may scan a parcel into any node.
+    AnyoneScans,
+    /// A parcel goes on without the units that a count has lost.
+    SendShort,
+    /// A change that was made from an old view is accepted.
+    IgnoreVersion,
+    /// Replacing a hold gives it a new deadline.
+    RenewByReplacing,
+    /// A buyer may hold as much as there is.
+    IgnoreQuotas,
+    /// A count takes units from who ordered first.
+    OldestGoesShort,
 }
 
 #[cfg(feature = "planted")]

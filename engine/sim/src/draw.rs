@@ -186,11 +186,19 @@ impl Drawer {
             return Step::Commit;
         }
         if falls(seal) {
-            return if self.chance.permille(800) { Step::Seal } else { Step::Tend };
+            return if self.chance.permille(800) {
+                Step::Seal
+            } else {
+                Step::Tend
+            };
         }
         if falls(tick) {
             let limit = self.rates.tick_limit;
-            return if self.chance.permille(850) { Step::Tick { limit } } else { Step::Stamp };
+            return if self.chance.permille(850) {
+                Step::Tick { limit }
+            } else {
+                Step::Stamp
+            };
         }
         if falls(pass) {
             return self.pass(runner);
@@ -358,7 +366,11 @@ impl Drawer {
         if runner.waiting() > 0 {
             return Some(Step::Commit);
         }
-        if let Some(pending) = self.clients.iter().find_map(|client| client.pending.clone()) {
+        if let Some(pending) = self
+            .clients
+            .iter()
+            .find_map(|client| client.pending.clone())
+        {
             return Some(Step::Send(pending));
         }
         if runner.model.frozen_at.is_some() {
@@ -385,7 +397,9 @@ impl Drawer {
         };
         let now = runner.now.max(runner.model.last_at);
         Some(if ends > now {
-            Step::Pass { ms: ends - runner.now }
+            Step::Pass {
+                ms: ends - runner.now,
+            }
         } else {
             Step::Tick { limit: 100 }
         })
@@ -406,7 +420,11 @@ impl Drawer {
     }
 
     fn warehouse_or_any(&mut self) -> u8 {
-        if self.chance.permille(500) { 0 } else { self.warehouse() }
+        if self.chance.permille(500) {
+            0
+        } else {
+            self.warehouse()
+        }
     }
 
     fn units(&mut self, most: i64) -> Units {
@@ -467,7 +485,10 @@ impl Drawer {
     fn order_that(&mut self, known: &Shop, is: impl Fn(&Order) -> bool) -> u16 {
         for _ in 0..6 {
             let number = self.order(known);
-            if known.find(number).is_some_and(|order| is(&known.orders[order])) {
+            if known
+                .find(number)
+                .is_some_and(|order| is(&known.orders[order]))
+            {
                 return number;
             }
         }
@@ -605,7 +626,9 @@ impl Drawer {
             })
         };
         let order = self.order_that(known, moving);
-        let parcels = known.find(order).map_or(1, |index| known.orders[index].parcels.len());
+        let parcels = known
+            .find(order)
+            .map_or(1, |index| known.orders[index].parcels.len());
         let extra = usize::from(self.chance.permille(self.rates.nonsense));
         ParcelRef {
             order,
@@ -655,7 +678,11 @@ impl Drawer {
                         .chance
                         .permille(200)
                         .then(|| now - self.chance.between(0, 30 * MINUTE)),
-                    warehouse: if self.chance.permille(950) { 0 } else { self.warehouse() },
+                    warehouse: if self.chance.permille(950) {
+                        0
+                    } else {
+                        self.warehouse()
+                    },
                     version: if self.chance.permille(200) {
                         let known = parcel.map_or(1, |parcel| parcel.version);
                         known.saturating_add(self.chance.below(2) as u32)
@@ -714,13 +741,19 @@ impl Drawer {
                 Ask::Move {
                     units,
                     from: from.number(),
-                    to: if wrong { Bucket::Held.number() } else { to.number() },
+                    to: if wrong {
+                        Bucket::Held.number()
+                    } else {
+                        to.number()
+                    },
                 }
             }
             8 | 9 => {
                 let on_shelf = known.shelf(units.sku, units.warehouse).map_or(0, |shelf| {
                     let shelf = &known.shelves[shelf];
-                    shelf.at(Bucket::Available) + shelf.at(Bucket::Held) + shelf.at(Bucket::Allocated)
+                    shelf.at(Bucket::Available)
+                        + shelf.at(Bucket::Held)
+                        + shelf.at(Bucket::Allocated)
                 });
                 let counted = (on_shelf + self.chance.between(-4, 2)).max(0);
                 Ask::Count {
@@ -801,7 +834,11 @@ fn draw_world(chance: &mut Chance) -> World {
 
 fn draw_rates(chance: &mut Chance) -> Rates {
     let mut rate = |most: u64| {
-        if chance.permille(250) { 0 } else { 1 + chance.below(most) as u32 }
+        if chance.permille(250) {
+            0
+        } else {
+            1 + chance.below(most) as u32
+        }
     };
     Rates {
         commit: 20 + rate(200),

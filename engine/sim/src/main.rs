@@ -41,7 +41,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if options.planted { plant_all(&options) } else { run_all(&options) }
+    if options.planted {
+        plant_all(&options)
+    } else {
+        run_all(&options)
+    }
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
@@ -52,7 +56,9 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
     };
     while let Some(argument) = arguments.next() {
         let mut number = || {
-            let value = arguments.next().ok_or(format!("{argument} takes a number"))?;
+            let value = arguments
+                .next()
+                .ok_or(format!("{argument} takes a number"))?;
             value
                 .parse::<u64>()
                 .map_err(|_| format!("{argument} takes a number, not {value}"))
@@ -73,7 +79,11 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
 
 fn run_all(options: &Options) -> ExitCode {
     let began = Instant::now();
-    let count = options.count.unwrap_or(if options.seconds.is_some() { u64::MAX } else { 1 });
+    let count = options.count.unwrap_or(if options.seconds.is_some() {
+        u64::MAX
+    } else {
+        1
+    });
     let (mut steps, mut records, mut crashes, mut acknowledged) = (0, 0, 0, 0);
     let mut seeds = 0;
     for seed in (options.seed..).take(usize::try_from(count).unwrap_or(usize::MAX)) {
@@ -90,7 +100,10 @@ fn run_all(options: &Options) -> ExitCode {
         if options.twice {
             let again = run_seed(seed, options.steps, None).map(|finished| finished.trace);
             if again.as_ref().ok() != Some(&finished.trace) {
-                eprintln!("seed {seed} is not deterministic: {:x}, then {again:x?}", finished.trace);
+                eprintln!(
+                    "seed {seed} is not deterministic: {:x}, then {again:x?}",
+                    finished.trace
+                );
                 return ExitCode::FAILURE;
             }
         }
@@ -100,7 +113,10 @@ fn run_all(options: &Options) -> ExitCode {
         crashes += finished.tally.crashes;
         acknowledged += finished.tally.acknowledged;
         if count == 1 {
-            println!("seed {seed} trace {:016x} {:?}", finished.trace, finished.tally);
+            println!(
+                "seed {seed} trace {:016x} {:?}",
+                finished.trace, finished.tally
+            );
         }
     }
     let seconds = began.elapsed().as_secs_f64();
@@ -121,7 +137,10 @@ fn tell(seed: u64, steps: u64, found: &Found) -> ExitCode {
         story.steps.len(),
         story.found
     );
-    println!("{}", serde_json::to_string(&story).expect("stories are plain data"));
+    println!(
+        "{}",
+        serde_json::to_string(&story).expect("stories are plain data")
+    );
     ExitCode::FAILURE
 }
 
@@ -149,9 +168,16 @@ fn plant_all(_: &Options) -> ExitCode {
 fn plant_all(options: &Options) -> ExitCode {
     use holdfast_engine::planted::Mistake;
     let mut missed = 0;
-    println!("{:<26} {:>6} {:>9} {:>8}  found as", "mistake", "seed", "steps", "seconds");
+    println!(
+        "{:<26} {:>6} {:>9} {:>8}  found as",
+        "mistake", "seed", "steps", "seconds"
+    );
     for mistake in Mistake::ALL {
-        if options.only.as_deref().is_some_and(|only| only != mistake.name()) {
+        if options
+            .only
+            .as_deref()
+            .is_some_and(|only| only != mistake.name())
+        {
             continue;
         }
         match holdfast_sim::plant::find(*mistake, options.steps, options.seconds.unwrap_or(60)) {
@@ -169,5 +195,9 @@ fn plant_all(options: &Options) -> ExitCode {
             }
         }
     }
-    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if missed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -381,7 +381,9 @@ impl Runner {
         {
             let id = u32::try_from(order).expect("small worlds");
             let steps = &merchant.orders.get(id).parcels[parcel].steps;
-            let step = steps.last().ok_or_else(|| Wrong::new("a scan left no step"))?;
+            let step = steps
+                .last()
+                .ok_or_else(|| Wrong::new("a scan left no step"))?;
             let signed = (
                 merchant.names.text(step.actor),
                 step.role.number(),
@@ -653,13 +655,7 @@ impl Runner {
 
     // --- looking -------------------------------------------------------------
 
-    fn look_at_work(
-        &self,
-        shop: u8,
-        role: u8,
-        warehouse: u8,
-        page: usize,
-    ) -> Result<(), Wrong> {
+    fn look_at_work(&self, shop: u8, role: u8, warehouse: u8, page: usize) -> Result<(), Wrong> {
         let role = Role::from_number(role.into()).expect("a role's number");
         match self.merchant(shop) {
             Some(merchant) => self

@@ -23,9 +23,13 @@ pub enum Step {
     /// A request reaches the engine, for the first time or again.
     Send(Request),
     /// The clock moves, or steps back.
-    Pass { ms: i64 },
+    Pass {
+        ms: i64,
+    },
     /// At most so many deadlines fall due.
-    Tick { limit: usize },
+    Tick {
+        limit: usize,
+    },
     /// The time is written down.
     Stamp,
     /// What waits becomes one group.
@@ -37,11 +41,18 @@ pub enum Step {
     /// Nothing armed goes wrong any more.
     Disarm,
     /// The machine loses its power and is back after so long, by its clock.
-    PowerCut { seed: u64, outage_ms: i64 },
+    PowerCut {
+        seed: u64,
+        outage_ms: i64,
+    },
     /// The process dies.
-    Kill { outage_ms: i64 },
+    Kill {
+        outage_ms: i64,
+    },
     /// The engine is closed in order and opened again.
-    Close { outage_ms: i64 },
+    Close {
+        outage_ms: i64,
+    },
     /// Reads are compared: a role's work in a warehouse, in pages.
     LookAtWork {
         shop: u8,
@@ -50,7 +61,9 @@ pub enum Step {
         page: usize,
     },
     /// Every order, shelf and total of a shop is compared.
-    LookAtAll { shop: u8 },
+    LookAtAll {
+        shop: u8,
+    },
     /// Everything is compared and replayed.
     Inspect,
     /// No hold may live any more, and no call be open.

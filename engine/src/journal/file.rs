@@ -14,6 +14,7 @@ use super::{
     Disk, DiskFile, Durability, Folder, Group, Journal, JournalError, Progress, Reader, Recovery,
     each_record, read_up_to,
 };
+use crate::planted::planted;
 
 /// How a file journal is kept.
 #[derive(Debug, Clone, Copy)]
@@ -130,14 +131,20 @@ impl FileJournal {
     ) -> Result<(Self, Recovery), JournalError> {
         let mut survey = Survey::of(disk.as_ref(), false)?;
         // The next segment has another name: this one would stand between for ever.
-        if let Some(name) = &survey.unfinished {
+        if let Some(name) = survey
+            .unfinished
+            .as_ref()
+            .filter(|_| !planted!(LeaveUnfinished))
+        {
             disk.remove(name)
                 .map_err(JournalError::io("remove", disk.path(name)))?;
         }
         // A process that died while it began a segment may have left its name
         // where only this system sees it; what is written next must not hang on it.
-        disk.sync()
-            .map_err(JournalError::io("sync", disk.path("")))?;
+        if !planted!(TrustFoundName) {
+            disk.sync()
+                .map_err(JournalError::io("sync", disk.path("")))?;
+        }
         if survey.segments.is_empty() {
             survey.begin(disk.as_ref(), options.journal_id)?;
         }
@@ -154,7 +161,7 @@ impl FileJournal {
                 .map_err(JournalError::io("cut", &path))?;
         }
         let length = file.size().map_err(JournalError::io("look at", &path))?;
-        let epoch = tail.epoch + 1;
+        let epoch = tail.epoch + u32::from(!planted!(KeepEpoch));
         let mut journal = Self {
             options,
             index: Arc::new(RwLock::new(Index {
@@ -216,7 +223,7 @@ impl FileJournal {
         }
         self.chain = chain;
         self.offset += size;
-        self.next_group += 1;
+        self.next_group += u64::from(!planted!(ReuseGroupNumber) || self.next_group % 64 != 0);
         self.next_seq += u64::from(group.count);
         // A segment is named by its first record: it must have one to be followed.
         if self.offset >= self.options.segment_bytes && group.count > 0 {
@@ -234,7 +241,7 @@ impl FileJournal {
             self.reserved += reserve;
         }
         self.file.write_all_at(frame, self.offset)?;
-        if sync {
+        if sync && !planted!(SkipSync) {
             self.file.sync_data()?;
             self.last_sync = self.disk.now();
         }
@@ -344,7 +351,9 @@ fn create_segment(disk: &dyn Disk, origin: &Origin) -> io::Result<(String, Arc<d
     let file = disk.create(&name)?;
     file.write_all_at(&origin.encode(), 0)?;
     file.sync_all()?;
-    disk.sync()?;
+    if !planted!(ForgetFolderSync) {
+        disk.sync()?;
+    }
     Ok((name, file))
 }
 
@@ -428,9 +437,8 @@ impl Survey {
         let Some(origin) = Origin::read(file.as_ref(), path)? else {
             // Only the newest segment may be unfinished: a crash while it was begun.
             let begun = !self.segments.is_empty() || name == segment::file_name(1);
-            let empty = last_nonzero(file.as_ref(), START)
-                .map_err(JournalError::io("read", path))?
-                == 0;
+            let empty =
+                last_nonzero(file.as_ref(), START).map_err(JournalError::io("read", path))? == 0;
             if is_last && begun && empty {
                 self.unfinished = Some(name.to_owned());
                 return Ok(());
@@ -511,13 +519,14 @@ impl Survey {
                 header.group, header.first_seq, self.tail.next_group, self.tail.next_seq
             ));
         }
-        if header.chain != self.tail.chain {
+        if header.chain != self.tail.chain && !planted!(IgnoreChain) {
             return Some(format!(
                 "group {} is not chained to the one before it",
                 header.group
             ));
         }
-        (header.epoch < self.tail.epoch)
+        (header.epoch < self.tail.epoch
+            || planted!(RefuseSameEpoch) && header.epoch == self.tail.epoch)
             .then(|| format!("epoch {} after epoch {}", header.epoch, self.tail.epoch))
     }
 
@@ -561,6 +570,9 @@ impl Survey {
         }
         if !is_last {
             return Err(self.corrupt(path, at, format!("{detail}, but there is a later segment")));
+        }
+        if planted!(CutGoodGroup) {
+            self.tail.offset = START;
         }
         self.recovery.torn_bytes = leftover;
         self.recovery.torn_at = Some((path.display().to_string(), at));

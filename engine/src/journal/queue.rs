@@ -113,9 +113,7 @@ impl<W> Queue<W> {
         if let Some(result) = self.settled(seq) {
             return Err((waiter, result));
         }
-        let place = self
-            .waiting
-            .partition_point(|(waiting, _)| *waiting <= seq);
+        let place = self.waiting.partition_point(|(waiting, _)| *waiting <= seq);
         self.waiting.insert(place, (seq, waiter));
         Ok(())
     }
@@ -171,6 +169,9 @@ mod tests {
         assert_eq!(queue.publish(&taken).collect::<Vec<_>>(), ["eight", "nine"]);
         assert_eq!(queue.publish(&taken).count(), 0);
         assert_eq!(queue.fail(CommitError::Closed).collect::<Vec<_>>(), ["ten"]);
-        assert_eq!(queue.wait(11, "late"), Err(("late", Err(CommitError::Closed))));
+        assert_eq!(
+            queue.wait(11, "late"),
+            Err(("late", Err(CommitError::Closed)))
+        );
     }
 }

@@ -49,7 +49,10 @@ impl Shop {
             return Ok(Err(RefusalCode::CancelRefused));
         }
         let parts: Vec<(usize, Vec<Cut>)> = if units.is_empty() {
-            named.into_iter().map(|parcel| (parcel, Vec::new())).collect()
+            named
+                .into_iter()
+                .map(|parcel| (parcel, Vec::new()))
+                .collect()
         } else {
             match self.parts(order, named, units) {
                 Ok(parts) => parts,
@@ -78,8 +81,10 @@ impl Shop {
         let known = &self.orders[order];
         named.retain(|parcel| known.parcels[*parcel].status != OrderStatus::Cancelled);
         named.sort_by_key(|parcel| known.parcels[*parcel].node);
-        let mut parts: Vec<(usize, Vec<Cut>)> =
-            named.into_iter().map(|parcel| (parcel, Vec::new())).collect();
+        let mut parts: Vec<(usize, Vec<Cut>)> = named
+            .into_iter()
+            .map(|parcel| (parcel, Vec::new()))
+            .collect();
         for asked in units {
             if !self.knows_sku(asked.sku) {
                 return Err(RefusalCode::SkuUnknown);

@@ -125,7 +125,11 @@ impl Shop {
         if to <= from && !rework {
             return evidence();
         }
-        let skipped: Vec<u8> = if rework { vec![] } else { (from + 1..to).collect() };
+        let skipped: Vec<u8> = if rework {
+            vec![]
+        } else {
+            (from + 1..to).collect()
+        };
         let needed = skipped.iter().find(|node| NEVER_INFERRED.contains(node));
         if needed == Some(&10) && !scan.overriding {
             let parcel = &mut self.orders[order].parcels[index];

@@ -236,7 +236,8 @@ impl Model {
                         seq: self.seq,
                     };
                     self.answered.insert(key, answered);
-                    self.refusals.extend(refused_until.map(|until| (until, key)));
+                    self.refusals
+                        .extend(refused_until.map(|until| (until, key)));
                 }
             }
             self.forget_refusals(now);
@@ -253,12 +254,7 @@ impl Model {
         }
     }
 
-    fn decide(
-        &mut self,
-        request: &Request,
-        moment: Moment,
-        record: Option<&Record>,
-    ) -> Verdict {
+    fn decide(&mut self, request: &Request, moment: Moment, record: Option<&Record>) -> Verdict {
         if let Ask::ReconcileClock { reason } = &request.ask {
             self.shops[usize::from(request.shop) - 1].opened |= record.is_some();
             if !reason {
@@ -279,7 +275,11 @@ impl Model {
     /// [`Wrong`] if something happened before its time, or to nobody.
     pub fn tick(&mut self, record: &Record, now: Millis) -> Result<(), Wrong> {
         let now = now.max(self.last_at);
-        must!(record.at == now, "a tick is dated {}, it is {now}", record.at);
+        must!(
+            record.at == now,
+            "a tick is dated {}, it is {now}",
+            record.at
+        );
         self.seq += 1;
         self.last_at = now;
         let deadline_now = self.deadline_now(now);
@@ -295,7 +295,9 @@ impl Model {
         for (index, shop) in self.shops.iter().enumerate() {
             opened.extend(shop.merchant.map(|merchant| (merchant, index)));
         }
-        let found = opened.iter().find(|(merchant, _)| *merchant == record.merchant);
+        let found = opened
+            .iter()
+            .find(|(merchant, _)| *merchant == record.merchant);
         found
             .map(|(_, index)| *index)
             .ok_or_else(|| Wrong::new(format!("nobody opened merchant {}", record.merchant)))
@@ -313,7 +315,11 @@ impl Model {
     /// # Errors
     /// [`Wrong`] if it is dated wrongly.
     pub fn stamp(&mut self, record: &Record, now: Millis) -> Result<(), Wrong> {
-        must!(record.at == now, "a stamp is dated {}, it is {now}", record.at);
+        must!(
+            record.at == now,
+            "a stamp is dated {}, it is {now}",
+            record.at
+        );
         self.seq += 1;
         self.last_at = self.last_at.max(now);
         self.forget_refusals(now);

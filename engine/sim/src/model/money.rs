@@ -277,7 +277,12 @@ impl Shop {
         let promises = self.orders[order].promises.iter();
         let wanted: Vec<(usize, i64)> = promises
             .filter(|promise| promise.hold == last)
-            .map(|promise| (promise.shelf, promise.units + promise.awaited + promise.short))
+            .map(|promise| {
+                (
+                    promise.shelf,
+                    promise.units + promise.awaited + promise.short,
+                )
+            })
             .filter(|(_, quantity)| *quantity > 0)
             .collect();
         let enough = !wanted.is_empty()
@@ -366,7 +371,10 @@ impl Shop {
         let mut cuts: Vec<(usize, i64, i64)> = Vec::new();
         let mut more: Vec<Demand> = Vec::new();
         for (position, change) in changes.iter().enumerate() {
-            if changes[..position].iter().any(|earlier| earlier.sku == change.sku) {
+            if changes[..position]
+                .iter()
+                .any(|earlier| earlier.sku == change.sku)
+            {
                 return Ok(Err(RefusalCode::FieldInvalid));
             }
             if !self.knows_sku(change.sku) {
@@ -394,7 +402,11 @@ impl Shop {
                 let demand = Demand {
                     units: Units {
                         sku: change.sku,
-                        warehouse: if change.warehouse == 0 { home } else { change.warehouse },
+                        warehouse: if change.warehouse == 0 {
+                            home
+                        } else {
+                            change.warehouse
+                        },
                         quantity: change.quantity - has,
                     },
                     line: 0,

@@ -150,7 +150,11 @@ impl Shop {
         now: Millis,
     ) -> Result<(), Wrong> {
         let known = &mut self.orders[order];
-        if known.promises.iter().all(|promise| promise.at == Bucket::Available) {
+        if known
+            .promises
+            .iter()
+            .all(|promise| promise.at == Bucket::Available)
+        {
             known.promises.clear();
         }
         known.holds.push(hold);
@@ -375,7 +379,8 @@ impl Shop {
 
 impl Demand {
     pub(super) fn may_take_from(&self, sku: u8, warehouse: u8) -> bool {
-        self.units.sku == sku && matches!(self.units.warehouse, 0) | (self.units.warehouse == warehouse)
+        self.units.sku == sku
+            && matches!(self.units.warehouse, 0) | (self.units.warehouse == warehouse)
     }
 }
 
@@ -389,9 +394,8 @@ fn asked_for(demands: &[Demand]) -> BTreeMap<(u8, u8), i64> {
 impl Order {
     /// The parcel of a warehouse that awaits payment, a new one if need be.
     fn parcel_at_payment(&mut self, warehouse: u8, now: Millis) -> usize {
-        let waits = |parcel: &Parcel| {
-            parcel.is_open() && parcel.node == 1 && parcel.warehouse == warehouse
-        };
+        let waits =
+            |parcel: &Parcel| parcel.is_open() && parcel.node == 1 && parcel.warehouse == warehouse;
         if let Some(index) = self.parcels.iter().position(waits) {
             return index;
         }

@@ -63,7 +63,8 @@ impl Shop {
         for order in &self.live {
             let order = &self.orders[*order];
             for promise in &order.promises {
-                if promise.at == Bucket::Held && order.holds[promise.hold].expires_at <= deadline_now
+                if promise.at == Bucket::Held
+                    && order.holds[promise.hold].expires_at <= deadline_now
                 {
                     lapsed[promise.shelf] += promise.units;
                 }
@@ -155,7 +156,11 @@ impl Shop {
     /// No deadline lies beyond the cap and the outage credit.
     fn check_cap(&self, order: &Order) -> Result<(), Wrong> {
         let most = self.most_credit_ms();
-        for hold in order.holds.iter().filter(|hold| hold.keeps() && !hold.deposit) {
+        for hold in order
+            .holds
+            .iter()
+            .filter(|hold| hold.keeps() && !hold.deposit)
+        {
             must!(
                 hold.credited_ms <= most,
                 "a hold of o{} was given {} ms of outage",
@@ -229,7 +234,11 @@ impl Shop {
             for (place, parcel) in order.parcels.iter().enumerate() {
                 let here = warehouse == 0 || parcel.warehouse == warehouse;
                 if here && parcel.is_work_of(role) {
-                    let due_at = if parcel.due_at == 0 { Millis::MAX } else { parcel.due_at };
+                    let due_at = if parcel.due_at == 0 {
+                        Millis::MAX
+                    } else {
+                        parcel.due_at
+                    };
                     expected.push((3 - order.urgency, due_at, index, place));
                 }
             }
@@ -280,7 +289,11 @@ impl Shop {
             count(holds.filter(|hold| Hold::keeps(hold)).count()),
             count(self.orders.iter().filter(open).count()),
             count(parcels().filter(|parcel| parcel.is_open()).count()),
-            count(parcels().filter(|parcel| parcel.is_open() && parcel.overdue).count()),
+            count(
+                parcels()
+                    .filter(|parcel| parcel.is_open() && parcel.overdue)
+                    .count(),
+            ),
         ];
         let totals = merchant.totals;
         let seen = [
@@ -333,7 +346,11 @@ impl Order {
             self.parcel_flags(place).bits(),
             parcel.due_at,
             parcel.red_at,
-            if parcel.suspended { parcel.owner.number().into() } else { 0 },
+            if parcel.suspended {
+                parcel.owner.number().into()
+            } else {
+                0
+            },
         );
         must!(
             seen == expected,

@@ -27,7 +27,9 @@ impl Shop {
 
     #[must_use]
     pub fn knows_warehouse(&self, warehouse: u8) -> bool {
-        self.shelves.iter().any(|shelf| shelf.warehouse == warehouse)
+        self.shelves
+            .iter()
+            .any(|shelf| shelf.warehouse == warehouse)
     }
 
     #[must_use]
@@ -110,7 +112,9 @@ impl Shop {
             let Some(oldest) = waiting.into_iter().next() else {
                 return Err(Wrong::new("units are awaited by nobody"));
             };
-            let quantity = oldest.awaited.min(self.shelves[shelf].at(Bucket::Available));
+            let quantity = oldest
+                .awaited
+                .min(self.shelves[shelf].at(Bucket::Available));
             oldest.awaited -= quantity;
             oldest.units += quantity;
             let to = oldest.at;

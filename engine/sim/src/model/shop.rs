@@ -302,7 +302,10 @@ impl Shop {
                 units,
             } => self.cancel(*order, parcels, units),
             Ask::Advance(scan) => self.advance(scan, at),
-            Ask::Reroute { at: parcel, warehouse } => self.reroute(*parcel, *warehouse, at),
+            Ask::Reroute {
+                at: parcel,
+                warehouse,
+            } => self.reroute(*parcel, *warehouse, at),
             Ask::Split { at: parcel, units } => Ok(self.split(*parcel, units)),
             Ask::Suspend { at: parcel, reason } => Ok(self.suspend(*parcel, *reason, at)),
             Ask::Resume { at: parcel, reason } => Ok(self.resume(*parcel, *reason, at)),
@@ -391,9 +394,14 @@ impl Shop {
         hold: usize,
         deadline_now: Millis,
     ) -> Result<(), Wrong> {
-        let known = self.orders.get(order).and_then(|order| order.holds.get(hold));
+        let known = self
+            .orders
+            .get(order)
+            .and_then(|order| order.holds.get(hold));
         let Some(ending) = known else {
-            return Err(Wrong::new(format!("hold {hold} of order {order} expired, there is none")));
+            return Err(Wrong::new(format!(
+                "hold {hold} of order {order} expired, there is none"
+            )));
         };
         must!(
             ending.keeps(),

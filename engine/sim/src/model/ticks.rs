@@ -22,7 +22,11 @@ impl Shop {
                     parcel.version += 1;
                     parcel.overdue = true;
                     let red = parcel.red_at != 0 && parcel.red_at <= deadline_now;
-                    must!(overdue.red == red, "a parcel turned red: {}, expected {red}", overdue.red);
+                    must!(
+                        overdue.red == red,
+                        "a parcel turned red: {}, expected {red}",
+                        overdue.red
+                    );
                     parcel.red_noted |= red;
                 }
                 Some(Event::ParcelCompleted(completed)) => {
@@ -61,11 +65,17 @@ impl Shop {
     /// When the next thing falls due by itself.
     #[must_use]
     pub fn next_due(&self) -> Option<Millis> {
-        let holds = self.live.iter().flat_map(|order| &self.orders[*order].holds);
-        let ends = holds.filter(|hold| Hold::keeps(hold)).map(|hold| hold.expires_at);
-        let parcels = self.orders.iter().flat_map(|order| {
-            (0..order.parcels.len()).filter_map(|parcel| order.due_of(parcel))
-        });
+        let holds = self
+            .live
+            .iter()
+            .flat_map(|order| &self.orders[*order].holds);
+        let ends = holds
+            .filter(|hold| Hold::keeps(hold))
+            .map(|hold| hold.expires_at);
+        let parcels = self
+            .orders
+            .iter()
+            .flat_map(|order| (0..order.parcels.len()).filter_map(|parcel| order.due_of(parcel)));
         ends.chain(parcels).min()
     }
 }

@@ -18,6 +18,7 @@ use crate::domain::outcome::Done;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::time::{MINUTE, Millis, rfc3339};
 use crate::domain::words::{Bucket, HoldState, OrderStatus};
+use crate::planted::planted;
 
 /// What sourcing settled: the takes, and what was weighed where there was a choice.
 pub(super) struct Sourced {
@@ -33,7 +34,7 @@ impl Tx<'_> {
         let demands = self.demands(place)?;
         let sourced = self.source(&demands, &place.province, None)?;
         let buyer = buyer_hash(&place.buyer_token);
-        if !place.paid {
+        if !place.paid && !planted!(IgnoreQuotas) {
             self.check_quotas(buyer, &demands, &sourced.takes, None)?;
         }
         self.make_room(&sourced.takes);
@@ -137,7 +138,11 @@ impl Tx<'_> {
         lines_hash: u64,
     ) -> Result<Done, Refusal> {
         let live = &self.order(id).holds[hold];
-        let times = (live.created_at, live.expires_at);
+        let times = if planted!(RenewByReplacing) {
+            (self.now, self.now + self.m().policy().hold_ms())
+        } else {
+            (live.created_at, live.expires_at)
+        };
         let sourced = self.source(demands, &place.province, Some((id, hold)))?;
         self.check_quotas(self.order(id).buyer, demands, &sourced.takes, Some(id))?;
         let freed = self.pools_of(id);

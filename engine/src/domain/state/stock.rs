@@ -19,6 +19,7 @@ use crate::domain::orders::OrderId;
 use crate::domain::outcome::{Done, ShortView};
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::words::Bucket;
+use crate::planted::planted;
 
 impl Tx<'_> {
     pub(super) fn receive_stock(&mut self, receive: &ReceiveStock) -> Result<Done, Refusal> {
@@ -271,6 +272,11 @@ impl Tx<'_> {
         for bucket in [Bucket::Held, Bucket::Allocated] {
             let newest: Vec<(OrderId, u16)> =
                 self.m().pool(pool).promises.iter().rev().copied().collect();
+            let newest = if planted!(OldestGoesShort) {
+                newest.into_iter().rev().collect()
+            } else {
+                newest
+            };
             for (id, index) in newest {
                 if missing == 0 {
                     return views;

@@ -17,6 +17,7 @@ use crate::domain::words::Bucket;
 
 use super::units::movement;
 use super::{Merchant, State};
+use crate::planted::planted;
 
 /// One command's or one tick's worth of events.
 pub(super) struct Tx<'a> {
@@ -200,7 +201,9 @@ impl<'a> Tx<'a> {
             Event::HoldExpired(HoldExpired { order: id, hold }),
             movements,
         );
-        self.fill_backorders_of(id);
+        if !planted!(StarveWaiting) {
+            self.fill_backorders_of(id);
+        }
     }
 
     /// The movements that free everything a hold keeps.
@@ -211,6 +214,7 @@ impl<'a> Tx<'a> {
             .iter()
             .map(|index| &order.promises[*index])
             .filter(|promise| promise.quantity > 0)
+            .skip(usize::from(planted!(LoseMovement)))
             .map(|promise| {
                 movement(
                     promise.pool,
@@ -239,7 +243,13 @@ impl<'a> Tx<'a> {
     /// not depend on how far the ticker has come.
     pub(super) fn free(&mut self, pool: PoolId) -> i64 {
         let now = self.deadline_now;
-        let waiting: Vec<OrderId> = self.m().pool(pool).waiting.iter().map(|key| key.0).collect();
+        let waiting: Vec<OrderId> = self
+            .m()
+            .pool(pool)
+            .waiting
+            .iter()
+            .map(|key| key.0)
+            .collect();
         for order in waiting {
             self.settle(order);
         }
@@ -250,7 +260,7 @@ impl<'a> Tx<'a> {
         }
         let pool = &mut self.state.merchants[self.merchant as usize].pools[pool as usize];
         pool.lapse(now);
-        pool.free(now)
+        pool.free(now) + i64::from(planted!(SellOneMore))
     }
 
     /// STOCK_INSUFFICIENT for one pool, with who holds it until when.
