@@ -47,8 +47,8 @@ mistakes! {
     KeepEpoch,
     /// A second group of one epoch is taken for damage.
     RefuseSameEpoch,
-    /// A group is accepted behind another than its own predecessor.
-    IgnoreChain,
+    /// A group that was found is followed although it may not be durable.
+    TrustFoundGroup,
     /// A torn tail takes the good groups of its segment along.
     CutGoodGroup,
     /// A segment that was never begun stays in the folder.

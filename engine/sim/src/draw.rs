@@ -183,7 +183,11 @@ impl Drawer {
             falls
         };
         if falls(commit) {
-            return Step::Commit;
+            return if self.chance.permille(250) {
+                Step::Take
+            } else {
+                Step::Commit
+            };
         }
         if falls(seal) {
             return if self.chance.permille(800) {
@@ -363,7 +367,7 @@ impl Drawer {
         if let Some(ending) = &mut self.ending {
             return ending.pop_front();
         }
-        if runner.waiting() > 0 {
+        if runner.is_busy() {
             return Some(Step::Commit);
         }
         if let Some(pending) = self

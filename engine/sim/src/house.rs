@@ -26,6 +26,8 @@ pub struct House {
     pub reader: Arc<dyn Reader>,
     journal: Box<dyn Journal>,
     taken: Taken,
+    /// A group is taken and not committed yet.
+    under_way: bool,
     unsealed: bool,
 }
 
@@ -100,18 +102,36 @@ impl House {
             reader,
             journal,
             taken: Taken::default(),
+            under_way: false,
             unsealed: false,
         };
         Ok((house, recovery))
     }
 
-    /// Commits what waits as one group and gives the calls that are answered by
-    /// it; on a failure those that never will be, with why.
+    /// Takes what waits as the next group; what comes now is for the one after.
+    pub fn take(&mut self) {
+        if !self.under_way && !self.queue.is_empty() {
+            self.queue.take(&mut self.taken);
+            self.under_way = true;
+        }
+    }
+
+    /// True while some record waits for a commit.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.under_way || !self.queue.is_empty()
+    }
+
+    /// Commits the group that is under way, or else what waits, and gives the
+    /// calls that are answered by it.
+    ///
+    /// # Errors
+    /// The calls that never will be answered, with why.
     pub fn commit(&mut self) -> Result<Vec<Call>, (Vec<Call>, CommitError)> {
-        if self.queue.is_empty() {
+        self.take();
+        if !std::mem::take(&mut self.under_way) {
             return Ok(Vec::new());
         }
-        self.queue.take(&mut self.taken);
         match self.journal.commit(&self.taken.group()) {
             Ok(Progress::Durable) => {
                 self.unsealed = true;
@@ -127,7 +147,7 @@ impl House {
     /// # Errors
     /// The calls that never will be answered, with why.
     pub fn seal(&mut self) -> Result<(), (Vec<Call>, CommitError)> {
-        if !self.unsealed {
+        if !self.unsealed || self.is_busy() {
             return Ok(());
         }
         self.unsealed = false;

@@ -18,7 +18,7 @@ usage: sim [--seed N] [--steps M] [--count SEEDS] [--seconds S] [--twice]
   --seconds S   stop beginning new seeds after so long
   --twice       run each seed twice and compare their traces
   --planted     switch each planted mistake on and look for it
-  --only NAME   only this mistake";
+  --only NAME   only this mistake, and the shortest story that shows it";
 
 #[derive(Debug, Default)]
 struct Options {
@@ -181,6 +181,12 @@ fn plant_all(options: &Options) -> ExitCode {
             continue;
         }
         match holdfast_sim::plant::find(*mistake, options.steps, options.seconds.unwrap_or(60)) {
+            Some(caught) if options.only.is_some() => {
+                println!(
+                    "{}",
+                    holdfast_sim::plant::story(*mistake, options.steps, &caught)
+                );
+            }
             Some(caught) => println!(
                 "{:<26} {:>6} {:>9} {:>8.2}  {}",
                 mistake.name(),

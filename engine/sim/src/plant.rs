@@ -4,7 +4,12 @@ use std::time::{Duration, Instant};
 
 use holdfast_engine::planted::{Mistake, plant};
 
-use crate::shrink::run_seed;
+use crate::draw::Drawer;
+use crate::shrink::{run_seed, shrink};
+use crate::story::Story;
+
+/// Runs that shortening a story may take.
+const SHRINK_ATTEMPTS: u32 = 4_000;
 
 /// A mistake that was found.
 #[derive(Debug, Clone)]
@@ -43,4 +48,28 @@ pub fn find(mistake: Mistake, steps_each: u64, seconds: u64) -> Option<Caught> {
     }
     plant(None);
     caught
+}
+
+/// The shortest story that shows a mistake, as JSON; without the mistake it is a
+/// test of what the mistake breaks.
+///
+/// # Panics
+/// If a story is no plain data, which cannot be.
+#[must_use]
+pub fn story(mistake: Mistake, steps_each: u64, caught: &Caught) -> String {
+    let (_, world) = Drawer::new(caught.seed, steps_each);
+    let mut steps = Vec::new();
+    plant(Some(mistake));
+    // It fails as it did before; what is wanted are its steps.
+    let _ = run_seed(caught.seed, steps_each, Some(&mut steps));
+    let found = Story {
+        found: caught.wrong.clone(),
+        planted: Some(mistake.name().to_owned()),
+        seed: caught.seed,
+        world,
+        steps,
+    };
+    let found = shrink(found, SHRINK_ATTEMPTS);
+    plant(None);
+    serde_json::to_string(&found).expect("stories are plain data")
 }

@@ -150,10 +150,10 @@ impl Runner {
         self.acknowledged
     }
 
-    /// Records that wait for the next commit.
+    /// True while some record waits for a commit.
     #[must_use]
-    pub fn waiting(&self) -> u32 {
-        self.house().queue.len()
+    pub fn is_busy(&self) -> bool {
+        self.house().is_busy()
     }
 
     #[must_use]
@@ -184,6 +184,7 @@ impl Runner {
             }
             Step::Tick { limit } => self.tick(*limit)?,
             Step::Stamp => self.stamp()?,
+            Step::Take => self.house_mut().take(),
             Step::Commit => {
                 let result = self.house_mut().commit();
                 return self.committed(result);
@@ -208,7 +209,8 @@ impl Runner {
                 return self.reopen(*outage_ms);
             }
             Step::Close { outage_ms } => {
-                for result in [self.house_mut().commit(), Ok(Vec::new())] {
+                while self.is_busy() {
+                    let result = self.house_mut().commit();
                     if self.committed(result)? == Going::Refused {
                         return Ok(Going::Refused);
                     }

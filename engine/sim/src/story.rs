@@ -32,7 +32,9 @@ pub enum Step {
     },
     /// The time is written down.
     Stamp,
-    /// What waits becomes one group.
+    /// What waits becomes one group, which is under way from here on.
+    Take,
+    /// The group under way becomes durable, or else what waits.
     Commit,
     Seal,
     Tend,
