@@ -41,7 +41,7 @@ mistakes! {
     SkipSync,
     /// The name of a new segment is not synced.
     ForgetFolderSync,
-    /// A group sometimes takes the number of the one before it.
+    /// A group takes the number of the one before it.
     ReuseGroupNumber,
     /// A new owner writes under the epoch of the last one.
     KeepEpoch,

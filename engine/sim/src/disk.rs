@@ -97,9 +97,6 @@ struct Platter {
     /// Handles of an earlier process are dead.
     life: u32,
     now: Duration,
-    calls: u64,
-    /// A sync lied since the last power cut.
-    lied: bool,
 }
 
 /// The disk; clones are the same one.
@@ -143,8 +140,6 @@ impl SimDisk {
             down: None,
             life: 0,
             now: Duration::ZERO,
-            calls: 0,
-            lied: false,
         })))
     }
 
@@ -187,19 +182,6 @@ impl SimDisk {
         for inode in &mut platter.inodes {
             inode.lose(make, &mut chance);
         }
-        platter.lied = false;
-    }
-
-    /// Calls so far, for the trace.
-    #[must_use]
-    pub fn calls(&self) -> u64 {
-        self.0.lock().calls
-    }
-
-    /// A handle of the running process, by a process that should not be there.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.0.lock().full
     }
 }
 
@@ -209,7 +191,6 @@ impl Platter {
         if self.down.is_some() || life.is_some_and(|life| life != self.life) {
             return Err(io::Error::other("the machine is down"));
         }
-        self.calls += 1;
         let mut verdict = Ok(Verdict::Fine);
         let mut index = 0;
         while index < self.armed.len() {
@@ -251,10 +232,7 @@ impl Platter {
                 self.full = true;
                 Ok(Verdict::Fine)
             }
-            Fault::LieSync { .. } => {
-                self.lied = true;
-                Ok(Verdict::Lie)
-            }
+            Fault::LieSync { .. } => Ok(Verdict::Lie),
             Fault::Slow { ms, .. } => {
                 self.now += Duration::from_millis(ms.into());
                 Ok(Verdict::Fine)

@@ -285,7 +285,7 @@ impl Drawer {
     fn draw_fault(&mut self) -> Fault {
         let chance = &mut self.chance;
         let calls = chance.below(12) as u32;
-        let seed = chance.next();
+        let seed = chance.number();
         match chance.below(10) {
             0..=3 => Fault::PowerCut { calls, seed },
             4 | 5 => Fault::Kill { calls },
@@ -311,7 +311,7 @@ impl Drawer {
             8 => 0,
             _ => -self.chance.between(1, HOUR),
         };
-        let seed = self.chance.next();
+        let seed = self.chance.number();
         match self.chance.below(5) {
             0..=2 => Step::PowerCut { seed, outage_ms },
             3 => Step::Kill { outage_ms },

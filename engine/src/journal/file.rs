@@ -227,7 +227,7 @@ impl FileJournal {
         }
         self.chain = chain;
         self.offset += size;
-        self.next_group += u64::from(!planted!(ReuseGroupNumber) || self.next_group % 64 != 0);
+        self.next_group += u64::from(!planted!(ReuseGroupNumber));
         self.next_seq += u64::from(group.count);
         // A segment is named by its first record: it must have one to be followed.
         if self.offset >= self.options.segment_bytes && group.count > 0 {
@@ -438,16 +438,19 @@ impl Survey {
         let file = disk
             .open(name, false)
             .map_err(JournalError::io("open", path))?;
-        let Some(origin) = Origin::read(file.as_ref(), path)? else {
-            // Only the newest segment may be unfinished: a crash while it was begun.
-            let begun = !self.segments.is_empty() || name == segment::file_name(1);
-            let empty =
-                last_nonzero(file.as_ref(), START).map_err(JournalError::io("read", path))? == 0;
-            if is_last && begun && empty {
+        // Only the newest segment may be unfinished: a crash while it was begun may
+        // have left anything in its head, and nothing behind it.
+        let begun = !self.segments.is_empty() || name == segment::file_name(1);
+        let origin = match Origin::read(file.as_ref(), path) {
+            Ok(Some(origin)) => origin,
+            Ok(None) | Err(JournalError::Newer { .. })
+                if is_last && begun && is_empty(file.as_ref(), path)? =>
+            {
                 self.unfinished = Some(name.to_owned());
                 return Ok(());
             }
-            return Err(self.corrupt(path, 0, "its head is not readable".into()));
+            Ok(None) => return Err(self.corrupt(path, 0, "its head is not readable".into())),
+            Err(error) => return Err(error),
         };
         let fits = origin.first_seq == self.tail.next_seq
             && origin.first_group == self.tail.next_group
@@ -591,6 +594,12 @@ impl Survey {
             detail,
         }
     }
+}
+
+/// True if nothing stands behind a segment's head.
+fn is_empty(file: &dyn DiskFile, path: &Path) -> Result<bool, JournalError> {
+    let leftover = last_nonzero(file, START).map_err(JournalError::io("read", path))?;
+    Ok(leftover == 0)
 }
 
 /// Bytes from `from` to the last one that is not zero.
