@@ -14,6 +14,7 @@ pub mod clock;
 pub mod domain;
 pub mod engine;
 pub mod journal;
+pub mod planted;
 pub mod vault;
 pub mod views;
 pub mod wire;

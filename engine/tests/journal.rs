@@ -470,3 +470,26 @@ fn a_full_queue_is_told_with_its_numbers_and_empties_again() {
     writer.wait(appended, None).expect("durable");
     assert!(writer.overloaded().is_none());
 }
+
+#[test]
+fn a_segment_that_was_never_begun_is_removed_whatever_its_head_says() {
+    let heads: [&[u8]; 4] = [b"", &[0; 64], b"HOLDFAST", b"HOLDFAST\x41\0\0\0spoilt"];
+    for head in heads {
+        let folder = Folder::new("unbegun");
+        let unbegun = |first_seq: u64| folder.0.join(format!("{first_seq:020}.segment"));
+        fs::write(unbegun(1), head).expect("written");
+        let mut journal = open(&folder.0);
+        commit(&mut journal, 1..=3);
+        drop(journal);
+        fs::write(unbegun(4), head).expect("written");
+        let mut journal = open(&folder.0);
+        assert!(!unbegun(4).exists(), "{head:?}");
+        // It would stand between what is written from here on.
+        for seq in 4..=60 {
+            commit(&mut journal, seq..=seq);
+        }
+        drop(journal);
+        let reader = open(&folder.0).reader();
+        assert_eq!(all(reader.as_ref()), (1..=60).collect::<Vec<_>>());
+    }
+}

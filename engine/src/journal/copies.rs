@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::frame::Header;
 use super::segment::{self, Found, Origin, read_frame};
 use super::{Disk, DiskFile, JournalError, read_up_to};
+use crate::planted::planted;
 
 /// The disks of a journal: the first, and its mirror if there is one.
 #[derive(Debug, Clone)]
@@ -64,7 +65,9 @@ impl Copies {
             let file = disk.create(&name)?;
             file.write_all_at(&origin.encode(), 0)?;
             file.sync_all()?;
-            disk.sync()?;
+            if !planted!(ForgetFolderSync) {
+                disk.sync()?;
+            }
             files.push(Some(file));
         }
         Ok(Files {
@@ -72,6 +75,11 @@ impl Copies {
             name,
             files,
         })
+    }
+
+    /// Makes names durable in every copy.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.disks().try_for_each(Disk::sync)
     }
 
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
@@ -273,10 +281,11 @@ impl Files {
     }
 
     pub(super) fn cut(&self, length: u64) -> io::Result<()> {
-        self.each().try_for_each(|file| {
-            file.set_len(length)?;
-            file.sync_all()
-        })
+        self.each().try_for_each(|file| file.set_len(length))
+    }
+
+    pub(super) fn sync_all(&self) -> io::Result<()> {
+        self.each().try_for_each(DiskFile::sync_all)
     }
 
     /// The shortest copy's length.

@@ -14,6 +14,7 @@ use super::segment::{Origin, START};
 use super::space::{Space, SpaceKeeper};
 use super::survey::{Scope, Survey};
 use super::{Disk, Durability, Folder, Group, Journal, JournalError, Progress, Reader, Recovery};
+use crate::planted::planted;
 
 /// How a file journal is kept.
 #[derive(Debug, Clone, Copy)]
@@ -146,8 +147,15 @@ impl FileJournal {
         for repair in &survey.repairs {
             copies.mend(repair).map_err(failed("mend a copy of"))?;
         }
-        if let Some(name) = &survey.unfinished {
+        // The next segment has another name: this one would stand between for ever.
+        let unfinished = survey.unfinished.as_ref();
+        if let Some(name) = unfinished.filter(|_| !planted!(LeaveUnfinished)) {
             copies.remove(name).map_err(failed("remove from"))?;
+        }
+        // A process that died while it began a segment may have left its name
+        // where only this system sees it; what is written next must not hang on it.
+        if !planted!(TrustFoundName) {
+            copies.sync().map_err(failed("sync"))?;
         }
         let journal_id = match survey.segments.is_empty() {
             true => begin(&copies, &mut survey, options).map_err(failed("begin a journal in"))?,
@@ -160,13 +168,18 @@ impl FileJournal {
             // The cut is made by shortening the file: nothing after it is ours.
             files.cut(tail.offset).map_err(failed("cut"))?;
         }
+        // What a process left that died before its sync may be in memory only. It
+        // must be durable before anything is written behind it.
+        if !planted!(TrustFoundGroup) {
+            files.sync_all().map_err(failed("sync"))?;
+        }
         let reserved = files.shortest().map_err(failed("look at"))?;
         // Readers use files that are opened now, when every copy has its own.
         let mut segments = survey.segments;
         for segment in &mut segments {
             segment.files = copies.open(segment.files.name(), false)?;
         }
-        let epoch = tail.epoch + 1;
+        let epoch = tail.epoch + u32::from(!planted!(KeepEpoch));
         let mut journal = Self {
             options,
             index: Arc::new(RwLock::new(Index {
@@ -244,7 +257,7 @@ impl FileJournal {
         }
         self.chain = chain;
         self.offset += size;
-        self.next_group += 1;
+        self.next_group += u64::from(!planted!(ReuseGroupNumber));
         self.next_seq += u64::from(group.count);
         // A segment is named by its first record: it must have one to be followed.
         if self.offset >= self.options.segment_bytes && group.count > 0 {
@@ -272,7 +285,7 @@ impl FileJournal {
             self.write_ahead(ahead)?;
         }
         self.files.write_all_at(frame, self.offset)?;
-        if sync {
+        if sync && !planted!(SkipSync) {
             self.files.sync_data()?;
             self.last_sync = self.copies.first().now();
         }

@@ -13,6 +13,7 @@ mod frame;
 mod lock;
 mod memory;
 mod mode;
+mod queue;
 mod segment;
 mod space;
 mod survey;
@@ -29,6 +30,7 @@ pub use file::{FileJournal, FileOptions, Report, verify};
 pub use lock::FolderLock;
 pub use memory::MemoryJournal;
 pub use mode::{Mode, UnknownMode};
+pub use queue::{Queue, Taken};
 pub use space::Space;
 pub use writer::{CommitError, Writer, WriterMetrics};
 

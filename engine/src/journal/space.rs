@@ -61,10 +61,13 @@ impl SpaceKeeper {
         Arc::clone(&self.shared)
     }
 
-    /// Looks how much room there is, and makes the reserve again when it returns.
+    /// Looks how much room there is, unless no mark is set, and makes the reserve again when it returns.
     pub(super) fn look(&self, copies: &Copies) -> io::Result<()> {
-        let free = copies.free_bytes()?;
         let needed = self.shared.needed;
+        if needed == 0 {
+            return Ok(());
+        }
+        let free = copies.free_bytes()?;
         self.shared.free.store(free, Ordering::Relaxed);
         self.shared.short.store(free < needed, Ordering::Relaxed);
         if free >= needed.saturating_add(self.reserve_bytes) {

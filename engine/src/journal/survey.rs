@@ -10,6 +10,7 @@ use super::file::Indexed;
 use super::frame::{self, Chain, HEADER, Header};
 use super::segment::{self, Found, START};
 use super::{DiskFile, JournalError, Recovery, read_up_to};
+use crate::planted::planted;
 
 /// How often a reader beside a writer looks again at what is not whole.
 const LOOKS: u32 = 50;
@@ -83,9 +84,10 @@ impl<'a> Survey<'a> {
     /// Reads one segment; false if the survey ends with it.
     fn read_segment(&mut self, files: &Files, is_last: bool) -> Result<bool, JournalError> {
         let Some((origin, from, stale)) = files.origin()? else {
-            // Only the newest segment may be unfinished: a crash while it was begun. Its
-            // head was to be durable before the first frame, so that one with frames is damaged.
-            if is_last && !holds_frames(files)? {
+            // Only the newest segment may be unfinished: a crash while it was begun may
+            // have left anything in its head, and nothing behind it.
+            let begun = !self.segments.is_empty() || files.name() == segment::file_name(1);
+            if is_last && begun && is_empty(files)? {
                 self.unfinished = Some(files.name().to_owned());
                 return Ok(false);
             }
@@ -265,6 +267,9 @@ impl<'a> Survey<'a> {
             let detail = format!("{detail}, but there is a later segment");
             return Err(self.corrupt(files.path(), at, detail));
         }
+        if planted!(CutGoodGroup) {
+            self.tail.offset = START;
+        }
         self.recovery.torn_bytes = leftover;
         self.recovery.torn_at = Some((files.path().display().to_string(), at));
         Ok(())
@@ -280,17 +285,15 @@ impl<'a> Survey<'a> {
     }
 }
 
-fn holds_frames(files: &Files) -> Result<bool, JournalError> {
+/// True if nothing stands behind a segment's head, in any copy.
+fn is_empty(files: &Files) -> Result<bool, JournalError> {
     for file in files.each() {
-        let found = segment::later_frame(file, START, 0);
-        if found
-            .map_err(JournalError::io("read", files.path()))?
-            .is_some()
-        {
-            return Ok(true);
+        let found = last_nonzero(file, START).map_err(JournalError::io("read", files.path()))?;
+        if found > 0 {
+            return Ok(false);
         }
     }
-    Ok(false)
+    Ok(true)
 }
 
 /// Why a whole frame does not belong at the tail.
@@ -307,7 +310,7 @@ fn misfit(tail: &Tail, header: &Header) -> Option<String> {
             header.group
         ));
     }
-    (header.epoch < tail.epoch)
+    (header.epoch < tail.epoch || planted!(RefuseSameEpoch) && header.epoch == tail.epoch)
         .then(|| format!("epoch {} after epoch {}", header.epoch, tail.epoch))
 }
 

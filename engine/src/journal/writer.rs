@@ -6,7 +6,6 @@
 //! failure poisons the journal: nothing is acknowledged afterwards and no sync
 //! is tried again, since the system may have dropped what it could not write.
 
-use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,7 +16,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, RwLock};
 use serde::Serialize;
 
-use super::{Group, Journal, Progress, Space, TEND_EVERY, put_record};
+use super::queue::{Queue, Taken};
+use super::{Journal, Progress, Space, TEND_EVERY};
 
 /// Bytes that may wait before new work is refused.
 const BACKLOG_LIMIT: u64 = 64 << 20;
@@ -48,23 +48,16 @@ type Completion = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
 type Hook = Box<dyn Fn() + Send + Sync>;
 type BeforeCommit = Box<dyn FnMut() -> io::Result<()> + Send>;
 
-/// What waits for the journal thread.
-#[derive(Default)]
-struct Queue {
-    /// Records behind their lengths.
-    body: Vec<u8>,
-    count: u32,
-    next_seq: u64,
-    /// Completions in order of their sequence number.
-    waiting: VecDeque<(u64, Completion)>,
+/// What the journal thread and its callers share under one lock.
+struct Desk {
+    queue: Queue<Completion>,
     /// More is about to be appended; until then it is not worth a sync.
     gathering_until: Option<Instant>,
     closing: bool,
-    failure: Option<CommitError>,
 }
 
 struct Shared {
-    queue: Mutex<Queue>,
+    desk: Mutex<Desk>,
     /// Work arrived, or the engine closes.
     work: Condvar,
     /// A group became durable, or the journal failed.
@@ -125,9 +118,10 @@ impl Writer {
         let last_seq = journal.last_seq();
         let space = journal.space();
         let shared = Arc::new(Shared {
-            queue: Mutex::new(Queue {
-                next_seq: last_seq + 1,
-                ..Queue::default()
+            desk: Mutex::new(Desk {
+                queue: Queue::behind(last_seq),
+                gathering_until: None,
+                closing: false,
             }),
             work: Condvar::new(),
             progress: Condvar::new(),
@@ -160,18 +154,11 @@ impl Writer {
     /// Queues a record and gives its sequence number. Only copies; the caller
     /// holds the lock that puts records in order.
     pub fn append(&self, record: &[u8]) -> u64 {
-        let mut queue = self.shared.queue.lock();
-        let seq = queue.next_seq;
-        queue.next_seq += 1;
-        if queue.failure.is_none() {
-            let before = queue.body.len();
-            put_record(&mut queue.body, record);
-            queue.count += 1;
-            let added = (queue.body.len() - before) as u64;
-            self.shared.backlog.fetch_add(added, Ordering::Relaxed);
-            if queue.count == 1 && queue.gathering_until.is_none() {
-                self.shared.work.notify_one();
-            }
+        let mut desk = self.shared.desk.lock();
+        let (seq, added) = desk.queue.append(record);
+        self.shared.backlog.fetch_add(added, Ordering::Relaxed);
+        if desk.queue.len() == 1 && desk.gathering_until.is_none() {
+            self.shared.work.notify_one();
         }
         seq
     }
@@ -180,7 +167,7 @@ impl Writer {
     /// the journal thread waits for [`flush`](Self::flush), at most 2 ms.
     pub fn gather(&self) {
         self.shared
-            .queue
+            .desk
             .lock()
             .gathering_until
             .get_or_insert_with(|| Instant::now() + GATHER_LIMIT);
@@ -188,9 +175,9 @@ impl Writer {
 
     /// Ends gathering.
     pub fn flush(&self) {
-        let mut queue = self.shared.queue.lock();
-        queue.gathering_until = None;
-        if queue.count > 0 {
+        let mut desk = self.shared.desk.lock();
+        desk.gathering_until = None;
+        if !desk.queue.is_empty() {
             self.shared.work.notify_one();
         }
     }
@@ -198,20 +185,10 @@ impl Writer {
     /// Runs `completion` when `seq` is durable, or known not to become so: at
     /// once, or in the journal thread.
     pub fn when_durable(&self, seq: u64, completion: Completion) {
-        let result = {
-            let mut queue = self.shared.queue.lock();
-            match self.shared.settled(seq, &queue) {
-                Some(result) => result,
-                None => {
-                    let place = queue
-                        .waiting
-                        .partition_point(|(waiting, _)| *waiting <= seq);
-                    queue.waiting.insert(place, (seq, completion));
-                    return;
-                }
-            }
-        };
-        completion(result);
+        let settled = self.shared.desk.lock().queue.wait(seq, completion);
+        if let Err((completion, result)) = settled {
+            completion(result);
+        }
     }
 
     /// Blocks until `seq` is durable.
@@ -222,20 +199,20 @@ impl Writer {
         if self.durable_seq() >= seq {
             return Ok(());
         }
-        let mut queue = self.shared.queue.lock();
+        let mut desk = self.shared.desk.lock();
         loop {
-            if let Some(result) = self.shared.settled(seq, &queue) {
+            if let Some(result) = desk.queue.settled(seq) {
                 return result;
             }
             match deadline {
-                None => self.shared.progress.wait(&mut queue),
+                None => self.shared.progress.wait(&mut desk),
                 Some(deadline) => {
                     let late = self
                         .shared
                         .progress
-                        .wait_until(&mut queue, deadline)
+                        .wait_until(&mut desk, deadline)
                         .timed_out();
-                    if late && self.shared.settled(seq, &queue).is_none() {
+                    if late && desk.queue.settled(seq).is_none() {
                         return Err(CommitError::DeadlineExceeded);
                     }
                 }
@@ -305,18 +282,18 @@ impl Writer {
     /// # Errors
     /// [`CommitError::Failed`] if the journal failed before or now.
     pub fn flush_and_close(&self) -> Result<(), CommitError> {
-        self.shared.queue.lock().closing = true;
+        self.shared.desk.lock().closing = true;
         self.shared.work.notify_one();
         if let Some(thread) = self.thread.lock().take() {
             // Its panics are caught and told as a failure.
             let _ = thread.join();
         }
-        let mut queue = self.shared.queue.lock();
-        let result = match &queue.failure {
+        let mut desk = self.shared.desk.lock();
+        let result = match desk.queue.failure() {
             Some(CommitError::Closed) | None => Ok(()),
             Some(failure) => Err(failure.clone()),
         };
-        queue.failure.get_or_insert(CommitError::Closed);
+        desk.queue.close();
         result
     }
 }
@@ -328,25 +305,16 @@ impl Drop for Writer {
 }
 
 impl Shared {
-    fn settled(&self, seq: u64, queue: &Queue) -> Option<Result<(), CommitError>> {
-        if self.durable.load(Ordering::Acquire) >= seq {
-            return Some(Ok(()));
-        }
-        queue.failure.clone().map(Err)
-    }
-
     /// Poisons the journal and tells everyone who waits.
     fn fail(&self, detail: &str) {
         let failure = CommitError::Failed(detail.to_owned());
-        let waiting = {
-            let mut queue = self.queue.lock();
+        let waiting: Vec<Completion> = {
+            let mut desk = self.desk.lock();
             self.poisoned.store(true, Ordering::Relaxed);
-            queue.failure = Some(failure.clone());
-            queue.body.clear();
-            std::mem::take(&mut queue.waiting)
+            desk.queue.fail(failure.clone()).collect()
         };
         self.progress.notify_all();
-        for (_, completion) in waiting {
+        for completion in waiting {
             completion(Err(failure.clone()));
         }
         self.call_hooks();
@@ -357,14 +325,6 @@ impl Shared {
             hook();
         }
     }
-}
-
-/// The body of one group and its place.
-#[derive(Default)]
-struct Taken {
-    body: Vec<u8>,
-    first_seq: u64,
-    count: u32,
 }
 
 fn run(
@@ -406,11 +366,7 @@ fn run(
 
 /// Commits one group, as often as the journal says that it may be tried again.
 fn commit(shared: &Shared, journal: &mut dyn Journal, taken: &Taken) -> io::Result<()> {
-    let group = Group {
-        first_seq: taken.first_seq,
-        count: taken.count,
-        body: &taken.body,
-    };
+    let group = taken.group();
     let mut pause = AGAIN_FIRST;
     loop {
         match journal.commit(&group)? {
@@ -420,11 +376,11 @@ fn commit(shared: &Shared, journal: &mut dyn Journal, taken: &Taken) -> io::Resu
             }
             Progress::Again { detail } => {
                 shared.away.lock().get_or_insert_with(|| detail.clone());
-                let mut queue = shared.queue.lock();
-                if !queue.closing {
-                    shared.work.wait_for(&mut queue, pause);
+                let mut desk = shared.desk.lock();
+                if !desk.closing {
+                    shared.work.wait_for(&mut desk, pause);
                 }
-                if queue.closing {
+                if desk.closing {
                     return Err(io::Error::other(format!("closed while {detail}")));
                 }
                 pause = (pause * 2).min(AGAIN_LAST);
@@ -443,31 +399,31 @@ enum Next {
 
 /// Waits for work and takes all of it.
 fn take(shared: &Shared, taken: &mut Taken, idle: Option<Duration>) -> Next {
-    taken.body.clear();
-    let mut queue = shared.queue.lock();
+    let mut desk = shared.desk.lock();
     loop {
-        if queue.count > 0 {
-            if let Some(until) = queue.gathering_until
-                && !queue.closing
+        if !desk.queue.is_empty() {
+            if let Some(until) = desk.gathering_until
+                && !desk.closing
                 && Instant::now() < until
             {
-                shared.work.wait_until(&mut queue, until);
+                shared.work.wait_until(&mut desk, until);
                 continue;
             }
-            queue.gathering_until = None;
-            std::mem::swap(&mut queue.body, &mut taken.body);
-            taken.count = std::mem::take(&mut queue.count);
-            taken.first_seq = queue.next_seq - u64::from(taken.count);
+            desk.gathering_until = None;
+            desk.queue.take(taken);
             return Next::Commit;
         }
-        if queue.closing {
+        if desk.closing {
             return Next::Close;
         }
         let (nap, then) = match idle {
             Some(idle) if idle < TEND_EVERY => (idle, Next::Seal),
             _ => (TEND_EVERY, Next::Tend),
         };
-        if shared.work.wait_for(&mut queue, nap).timed_out() && queue.count == 0 && !queue.closing {
+        if shared.work.wait_for(&mut desk, nap).timed_out()
+            && desk.queue.is_empty()
+            && !desk.closing
+        {
             return then;
         }
     }
@@ -476,33 +432,32 @@ fn take(shared: &Shared, taken: &mut Taken, idle: Option<Duration>) -> Next {
 impl Shared {
     /// Tells everyone that a group is durable.
     fn publish(&self, taken: &Taken, took: Duration) {
-        let last = taken.first_seq + u64::from(taken.count) - 1;
+        let group = taken.group();
         let counts = &self.counts;
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         counts.groups.fetch_add(1, Ordering::Relaxed);
         counts
             .records
-            .fetch_add(taken.count.into(), Ordering::Relaxed);
+            .fetch_add(group.count.into(), Ordering::Relaxed);
         counts
             .bytes
-            .fetch_add(taken.body.len() as u64, Ordering::Relaxed);
+            .fetch_add(group.body.len() as u64, Ordering::Relaxed);
         counts
             .last_group
-            .store(taken.count.into(), Ordering::Relaxed);
+            .store(group.count.into(), Ordering::Relaxed);
         counts.sync_us.fetch_add(us, Ordering::Relaxed);
         let bucket = BOUNDS_US.partition_point(|bound| *bound < us);
         counts.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         self.backlog
-            .fetch_sub(taken.body.len() as u64, Ordering::Relaxed);
-        let ready: Vec<(u64, Completion)> = {
-            let mut queue = self.queue.lock();
+            .fetch_sub(group.body.len() as u64, Ordering::Relaxed);
+        let ready: Vec<Completion> = {
+            let mut desk = self.desk.lock();
             // Release, under the lock: a waiter that looks afterwards sees it.
-            self.durable.store(last, Ordering::Release);
-            let ready = queue.waiting.partition_point(|(seq, _)| *seq <= last);
-            queue.waiting.drain(..ready).collect()
+            self.durable.store(taken.last_seq(), Ordering::Release);
+            desk.queue.publish(taken).collect()
         };
         self.progress.notify_all();
-        for (_, completion) in ready {
+        for completion in ready {
             completion(Ok(()));
         }
         self.call_hooks();

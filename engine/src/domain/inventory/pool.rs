@@ -128,10 +128,11 @@ impl Pool {
         }
     }
 
-    /// Units that can be promised at `now`.
+    /// Units that can be promised at `now`; not those that others wait for.
     #[must_use]
     pub fn free(&self, now: Millis) -> i64 {
-        self.counters.get(Bucket::Available) + self.due(now)
+        let there = self.counters.get(Bucket::Available) + self.due(now);
+        (there - self.backordered).max(0)
     }
 
     /// The hold that lapsed first, if one has by `now`.

@@ -26,6 +26,7 @@ use crate::domain::orders::promise::{NO_HOLD, Promise};
 use crate::domain::policy::Policy;
 use crate::domain::time::Millis;
 use crate::domain::words::{Bucket, Flag, Flags, HoldState, OrderStatus, SourceChannel, Urgency};
+use crate::planted::planted;
 
 type Applied = Result<(), String>;
 
@@ -503,6 +504,12 @@ impl Merchant {
         let id = placed.order;
         self.forget_unpaid_parcels(id);
         let mut hold = Hold::new(placed.created_at, placed.expires_at);
+        // A hold that takes another's place has its outage credit behind it.
+        hold.credited_ms = match self.orders.get(id).holds.last() {
+            _ if planted!(ForgetCredit) => 0,
+            Some(replaced) if replaced.created_at == placed.created_at => replaced.credited_ms,
+            _ => 0,
+        };
         let bucket = if placed.late_reacquired {
             hold.state = HoldState::Confirmed;
             hold.ended_at = at;
@@ -621,8 +628,18 @@ impl Merchant {
             self.lift_hold(id, hold);
             let target = &mut self.orders.get_mut(id).holds[hold];
             let credit = credit_ms.min(most - target.credited_ms).max(0);
+            let credit = if planted!(MissOutageCredit) {
+                0
+            } else {
+                credit
+            };
             target.credited_ms += credit;
-            target.expires_at += credit;
+            target.expires_at += credit
+                + if planted!(DoubleOutageCredit) {
+                    credit
+                } else {
+                    0
+                };
             self.put_hold(id, hold);
         }
     }
@@ -657,7 +674,7 @@ impl Merchant {
         self.lift_promise(id, index);
         let order = self.orders.get_mut(id);
         let whole = &mut order.promises[index];
-        whole.quantity -= quantity;
+        whole.quantity -= if planted!(SplitDoubles) { 0 } else { quantity };
         whole.backordered -= backordered;
         let mut part = whole.clone();
         part.quantity = quantity;
@@ -695,7 +712,8 @@ impl Merchant {
         }
         let rest = self.orders.get(id).held_by(hold);
         let target = &mut self.orders.get_mut(id).holds[hold];
-        let created_at = target.created_at;
+        let mut kept = Hold::new(target.created_at, confirmed.rest_expires_at);
+        kept.credited_ms = target.credited_ms;
         target.state = HoldState::Confirmed;
         target.ended_at = at;
         if confirmed.rest_expires_at == 0 {
@@ -703,7 +721,7 @@ impl Merchant {
                 self.set_promise_bucket(id, index, Bucket::Available);
             }
         } else {
-            self.keep_rest(id, &rest, Hold::new(created_at, confirmed.rest_expires_at));
+            self.keep_rest(id, &rest, kept);
         }
         self.touch_order(id);
     }
@@ -784,7 +802,11 @@ impl Merchant {
         self.lift_promise(id, index);
         let promise = &mut self.orders.get_mut(id).promises[index];
         promise.quantity += narrow(filled.quantity);
-        promise.backordered -= narrow(filled.quantity);
+        promise.backordered -= if planted!(FillTwice) {
+            0
+        } else {
+            narrow(filled.quantity)
+        };
         self.put_promise(id, index);
         if held {
             self.put_hold(id, usize::from(hold));
@@ -859,7 +881,7 @@ impl Merchant {
         } else {
             advanced.occurred_at
         };
-        let (actor, device, role) = if advanced.by_engine {
+        let (actor, device, role) = if advanced.by_engine || planted!(UnsignedStep) {
             (0, 0, Role::Engine)
         } else {
             (header.actor, header.device, role(header.role)?)
@@ -1013,7 +1035,10 @@ impl Merchant {
             ] {
                 parcel.flags.set(flag, false);
             }
-            parcel.flags.set(Flag::PutbackOpen, cancelled.putback);
+            parcel.flags.set(
+                Flag::PutbackOpen,
+                cancelled.putback && !planted!(LosePutBack),
+            );
             parcel.blocked_by = cancelled.reason;
             parcel.due_at = 0;
             parcel.red_at = 0;

@@ -12,6 +12,7 @@ use crate::domain::orders::lifecycle::{CancelMeaning, Node};
 use crate::domain::outcome::{CancelView, Done};
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::words::{Bucket, CancelResult, Flag, OrderStatus};
+use crate::planted::planted;
 
 /// What a cancel takes of a parcel.
 struct Part {
@@ -147,7 +148,7 @@ impl Tx<'_> {
         }
         parts.retain(|part| !part.units.is_empty());
         for part in &mut parts {
-            if total(&part.units) == self.units_of_parcel(id, part.parcel) {
+            if total(&part.units) == self.units_of_parcel(id, part.parcel) || planted!(CancelAll) {
                 part.units.clear();
             } else {
                 self.check_splits(id, part.parcel)?;
@@ -199,7 +200,7 @@ impl Tx<'_> {
             reason,
             putback: result == CancelResult::PutbackOpen,
             intercept: result == CancelResult::InterceptOpened,
-            refund_due: node > Node::AwaitingPayment,
+            refund_due: node > Node::AwaitingPayment && !planted!(ForgetRefund),
         };
         self.emit_with(Event::ParcelCancelled(cancelled), movements);
         if to == Some(Bucket::Available) {

@@ -19,6 +19,7 @@ use crate::domain::orders::index::Orders;
 use crate::domain::orders::lifecycle::Node;
 use crate::domain::policy::Policy;
 use crate::domain::words::{Flag, HoldState, OrderStatus};
+use crate::planted::planted;
 
 /// Running totals that would otherwise need a scan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -145,6 +146,8 @@ impl Merchant {
         let orders = self.buyers.entry(buyer).or_default();
         if live {
             orders.push(order);
+        } else if planted!(KeepQuota) {
+            // The buyer's hold ended and counts on.
         } else if let Some(place) = orders.iter().position(|other| *other == order) {
             orders.remove(place);
         }
@@ -160,7 +163,7 @@ impl Merchant {
 
     /// Puts a parcel back where it belongs now.
     pub(super) fn put_parcel(&mut self, order: OrderId, parcel: usize) {
-        self.index_parcel(order, parcel, true);
+        self.index_parcel(order, parcel, !planted!(LoseTask));
     }
 
     fn index_parcel(&mut self, id: OrderId, index: usize, add: bool) {

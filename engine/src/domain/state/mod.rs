@@ -35,6 +35,7 @@ use super::outcome::{Done, Outcome};
 use super::refusal::{Refusal, RefusalCode};
 use super::table::Table;
 use super::time::Millis;
+use crate::planted::planted;
 
 pub use audit::Finding;
 pub use ledger::Ledger;
@@ -188,11 +189,14 @@ impl State {
     /// returns, and it is a promise only once the record is durable.
     pub fn submit(&mut self, submission: &Submission, now: Millis) -> Decision {
         let now = now.max(self.last_at);
-        if let Some(decision) = self.answered(submission.key) {
+        if let Some(decision) = self.answered(submission.key)
+            && !planted!(ForgetRequests)
+        {
             return decision;
         }
         let scan = scan_of(submission);
-        if let Some(decision) = scan.and_then(|scan| self.answered(scan)) {
+        let asked_before = scan.filter(|_| !planted!(ForgetScans));
+        if let Some(decision) = asked_before.and_then(|scan| self.answered(scan)) {
             return decision;
         }
         let mut tx = self.begin(submission, now);
@@ -257,11 +261,13 @@ impl State {
 
     fn answered(&self, request: RequestKey) -> Option<Decision> {
         let answered = self.requests.find(request.key)?;
-        Some(if answered.fingerprint == request.fingerprint {
-            Decision::Repeat(answered.seq)
-        } else {
-            Decision::Fresh(Refusal::new(RefusalCode::KeyReused), None)
-        })
+        Some(
+            if answered.fingerprint == request.fingerprint || planted!(IgnoreFingerprint) {
+                Decision::Repeat(answered.seq)
+            } else {
+                Decision::Fresh(Refusal::new(RefusalCode::KeyReused), None)
+            },
+        )
     }
 
     /// Counts the record and keeps its keys.
@@ -301,7 +307,7 @@ impl State {
             .requests
             .refusals
             .front()
-            .is_some_and(|(until, _)| *until <= record.at)
+            .is_some_and(|(until, _)| *until <= record.at || planted!(ForgetRefusals))
         {
             let (_, key) = self.requests.refusals.pop_front().expect("front was seen");
             self.requests.forget(key);

@@ -21,6 +21,7 @@ use crate::domain::policy::PayAnchor;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::time::{MINUTE, rfc3339};
 use crate::domain::words::{Bucket, Flag, HoldState, OrderStatus, PaymentResult};
+use crate::planted::planted;
 
 /// Reason of a hold that ended because the payment failed; a late payment may
 /// still take the stock again (H6).
@@ -40,9 +41,11 @@ impl Tx<'_> {
         };
         // Outage credit was added to the deadline outside the cap; it stays.
         let cap = policy.cap(live.created_at) + live.credited_ms;
+        let cap = if planted!(IgnoreCap) { i64::MAX } else { cap };
         let extended = (anchor + policy.paying_ms() + live.credited_ms).min(cap);
         // A further reference keeps PAYING and never moves the deadline.
         let first = live.state == HoldState::Held || live.paying_since == 0;
+        let extended = extended + i64::from(planted!(ExtendByOneMore));
         let expires_at = if first {
             live.expires_at.max(extended)
         } else {
@@ -60,7 +63,8 @@ impl Tx<'_> {
         let (id, hold) = self.live(&fail.order_number)?;
         let live = &self.order(id).holds[hold];
         let failed = payment_hash(&fail.payment_ref);
-        let others_open = live.open_payments.iter().any(|open| *open != failed);
+        let others_open =
+            live.open_payments.iter().any(|open| *open != failed) && !planted!(FailAllPayments);
         let policy = self.m().policy();
         let first_deadline = live.created_at + policy.hold_ms() + live.credited_ms;
         let grace_until = (self.now + policy.retry_grace_ms())
@@ -148,6 +152,7 @@ impl Tx<'_> {
             }),
             movements,
         );
+        self.fill_backorders_of(id);
     }
 
     pub(super) fn confirm_payment(&mut self, confirm: &ConfirmPayment) -> Result<Done, Refusal> {
@@ -191,7 +196,7 @@ impl Tx<'_> {
                 &mut movements,
                 movement_of(promise.pool, promise.batch, Bucket::Allocated, chosen),
             );
-            if !confirm.keep_rest {
+            if !confirm.keep_rest && !planted!(LoseRest) {
                 push_some(
                     &mut movements,
                     movement_of(
@@ -219,6 +224,8 @@ impl Tx<'_> {
         };
         self.emit_with(Event::HoldConfirmed(confirmed), movements);
         self.enter_review(id);
+        // What was not confirmed may have come free.
+        self.fill_backorders_of(id);
         Ok(())
     }
 
@@ -323,7 +330,7 @@ impl Tx<'_> {
             && wanted.iter().all(|promised| {
                 self.free(promised.pool) >= need(self, promised.pool) && self.batch_has(promised)
             });
-        if !enough {
+        if !enough && !planted!(TrustLatePayment) {
             return self.paid_without_stock(id, confirm, false);
         }
         for promised in &wanted {
@@ -493,6 +500,7 @@ impl Tx<'_> {
             }),
             movements,
         );
+        self.fill_backorders_of(id);
         Ok(self.order_done(id))
     }
 

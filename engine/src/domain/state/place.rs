@@ -18,6 +18,7 @@ use crate::domain::outcome::Done;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::time::{MINUTE, Millis, rfc3339};
 use crate::domain::words::{Bucket, HoldState, OrderStatus};
+use crate::planted::planted;
 
 /// What sourcing settled: the takes, and what was weighed where there was a choice.
 pub(super) struct Sourced {
@@ -33,7 +34,7 @@ impl Tx<'_> {
         let demands = self.demands(place)?;
         let sourced = self.source(&demands, &place.province, None)?;
         let buyer = buyer_hash(&place.buyer_token);
-        if !place.paid {
+        if !place.paid && !planted!(IgnoreQuotas) {
             self.check_quotas(buyer, &demands, &sourced.takes, None)?;
         }
         self.make_room(&sourced.takes);
@@ -137,9 +138,14 @@ impl Tx<'_> {
         lines_hash: u64,
     ) -> Result<Done, Refusal> {
         let live = &self.order(id).holds[hold];
-        let times = (live.created_at, live.expires_at);
+        let times = if planted!(RenewByReplacing) {
+            (self.now, self.now + self.m().policy().hold_ms())
+        } else {
+            (live.created_at, live.expires_at)
+        };
         let sourced = self.source(demands, &place.province, Some((id, hold)))?;
         self.check_quotas(self.order(id).buyer, demands, &sourced.takes, Some(id))?;
+        let freed = self.pools_of(id);
         let movements = self.give_back(id, hold);
         let reason = self.name("SUPERSEDED");
         let hold = u32::try_from(hold).expect("few holds an order");
@@ -151,7 +157,12 @@ impl Tx<'_> {
             }),
             movements,
         );
-        self.hold_again(id, demands, sourced, times, lines_hash)
+        let mut done = self.hold_again(id, demands, sourced, times, lines_hash)?;
+        for pool in freed {
+            self.fill_backorders(pool);
+        }
+        done.order = self.order_done(id).order;
+        Ok(done)
     }
 
     fn hold_again(

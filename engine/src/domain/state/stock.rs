@@ -19,6 +19,7 @@ use crate::domain::orders::OrderId;
 use crate::domain::outcome::{Done, ShortView};
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::words::Bucket;
+use crate::planted::planted;
 
 impl Tx<'_> {
     pub(super) fn receive_stock(&mut self, receive: &ReceiveStock) -> Result<Done, Refusal> {
@@ -84,7 +85,7 @@ impl Tx<'_> {
     }
 
     /// Gives free units to waiting promises, oldest first (S7).
-    fn fill_backorders(&mut self, pool: PoolId) -> i64 {
+    pub(super) fn fill_backorders(&mut self, pool: PoolId) -> i64 {
         let mut filled = 0;
         loop {
             let target = self.m().pool(pool);
@@ -107,17 +108,18 @@ impl Tx<'_> {
 
     /// After units of an order came free: others may be waiting for them.
     pub(super) fn fill_backorders_of(&mut self, id: OrderId) {
-        let mut pools: Vec<PoolId> = self
-            .order(id)
-            .promises
-            .iter()
-            .map(|promise| promise.pool)
-            .collect();
-        pools.sort_unstable();
-        pools.dedup();
-        for pool in pools {
+        for pool in self.pools_of(id) {
             self.fill_backorders(pool);
         }
+    }
+
+    /// The pools of an order's promises, each once.
+    pub(super) fn pools_of(&self, id: OrderId) -> Vec<PoolId> {
+        let promises = self.order(id).promises.iter();
+        let mut pools: Vec<PoolId> = promises.map(|promise| promise.pool).collect();
+        pools.sort_unstable();
+        pools.dedup();
+        pools
     }
 
     pub(super) fn move_stock(&mut self, command: &MoveStock) -> Result<Done, Refusal> {
@@ -225,8 +227,8 @@ impl Tx<'_> {
         }
         let mut missing = (-difference).max(0);
         if missing > 0 {
-            let has = self.free(pool);
-            self.free_up(pool, missing.min(has));
+            // No lapsed hold may lose units in place of a live one.
+            self.free_up(pool, i64::MAX);
             let unpinned = if batch == 0 {
                 i64::MAX
             } else {
@@ -270,6 +272,11 @@ impl Tx<'_> {
         for bucket in [Bucket::Held, Bucket::Allocated] {
             let newest: Vec<(OrderId, u16)> =
                 self.m().pool(pool).promises.iter().rev().copied().collect();
+            let newest = if planted!(OldestGoesShort) {
+                newest.into_iter().rev().collect()
+            } else {
+                newest
+            };
             for (id, index) in newest {
                 if missing == 0 {
                     return views;

@@ -17,6 +17,7 @@ use crate::domain::words::Bucket;
 
 use super::units::movement;
 use super::{Merchant, State};
+use crate::planted::planted;
 
 /// One command's or one tick's worth of events.
 pub(super) struct Tx<'a> {
@@ -191,7 +192,8 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// Ends a hold whose deadline has passed, on all its lines at once.
+    /// Ends a hold whose deadline has passed, on all its lines at once. Whoever
+    /// waits for its units comes first, whoever it was that wrote it.
     pub(super) fn expire(&mut self, id: OrderId, hold: usize) {
         let movements = self.give_back(id, hold);
         let hold = u32::try_from(hold).expect("few holds an order");
@@ -199,6 +201,9 @@ impl<'a> Tx<'a> {
             Event::HoldExpired(HoldExpired { order: id, hold }),
             movements,
         );
+        if !planted!(StarveWaiting) {
+            self.fill_backorders_of(id);
+        }
     }
 
     /// The movements that free everything a hold keeps.
@@ -209,6 +214,7 @@ impl<'a> Tx<'a> {
             .iter()
             .map(|index| &order.promises[*index])
             .filter(|promise| promise.quantity > 0)
+            .skip(usize::from(planted!(LoseMovement)))
             .map(|promise| {
                 movement(
                     promise.pool,
@@ -232,12 +238,29 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// Units of a pool that can be promised now.
+    /// Units of a pool that can be promised now. Where others wait for units,
+    /// what has lapsed is written first and goes to them, so that the answer does
+    /// not depend on how far the ticker has come.
     pub(super) fn free(&mut self, pool: PoolId) -> i64 {
         let now = self.deadline_now;
+        let waiting: Vec<OrderId> = self
+            .m()
+            .pool(pool)
+            .waiting
+            .iter()
+            .map(|key| key.0)
+            .collect();
+        for order in waiting {
+            self.settle(order);
+        }
+        while self.m().pool(pool).backordered > 0
+            && let Some((_, order, hold)) = self.m().pool(pool).first_due(now)
+        {
+            self.expire(order, usize::from(hold));
+        }
         let pool = &mut self.state.merchants[self.merchant as usize].pools[pool as usize];
         pool.lapse(now);
-        pool.free(now)
+        pool.free(now) + i64::from(planted!(SellOneMore))
     }
 
     /// STOCK_INSUFFICIENT for one pool, with who holds it until when.

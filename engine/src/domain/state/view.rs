@@ -85,11 +85,12 @@ impl Merchant {
         }
     }
 
-    /// A pool as it is at `now`: lapsed holds count as available.
+    /// A pool as it is at `now`: lapsed holds count as available, but for the
+    /// units that others wait for, which stay held.
     #[must_use]
     pub fn stock_view(&self, id: PoolId, now: Millis) -> StockView {
         let pool = self.pool(id);
-        let due = pool.due(now);
+        let due = pool.free(now) - pool.counters.get(Bucket::Available);
         let buckets = Bucket::ALL
             .iter()
             .filter(|bucket| bucket.is_on_hand())

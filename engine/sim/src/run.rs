@@ -1,0 +1,724 @@
+//! Carries out a story step by step and compares the product with the model at
+//! every one of them.
+//!
+//! Kept here: what was written and by what, what was acknowledged, and who still
+//! waits. After a crash everything acknowledged must be there, at most what was
+//! not may be there too, and the model is taken back to where the journal is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use holdfast_engine::domain::event::{Event, Record};
+use holdfast_engine::domain::inventory::board::Board;
+use holdfast_engine::domain::orders::lifecycle::Role;
+use holdfast_engine::domain::outcome::{Answer, Done};
+use holdfast_engine::domain::state::{Decision, Ledger, Merchant, State};
+use holdfast_engine::domain::time::Millis;
+use holdfast_engine::journal::{CommitError, JournalError};
+use prost::Message;
+
+use crate::ask::{self, Ask, Request};
+use crate::chance::Trace;
+use crate::disk::{Down, SimDisk};
+use crate::house::{Call, House, NotOpened};
+use crate::model::{self, Foretold, Model, Told, Wrong, must};
+use crate::story::{Step, World};
+
+/// 2026-11-11 00:00 in Shanghai.
+pub const START: Millis = 1_794_326_400_000;
+/// A checkpoint of the model is taken after so many records.
+const CHECKPOINT_EVERY: u64 = 400;
+/// Attempts to open after a crash before whatever is armed is taken away.
+const ATTEMPTS: u32 = 4;
+
+/// What a client gets back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    Answered,
+    /// The outcome is unknown: the same request must be sent again.
+    Unknown,
+}
+
+/// Whether a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Going {
+    On,
+    /// The journal refuses to open, as it may on a disk that lies.
+    Refused,
+}
+
+/// What a run has seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub steps: u64,
+    pub records: u64,
+    pub groups: u64,
+    pub crashes: u64,
+    pub repeats: u64,
+    pub refusals: u64,
+    pub acknowledged: u64,
+    pub lost_unacknowledged: u64,
+}
+
+#[derive(Debug)]
+enum Cause {
+    Sent(Box<Request>),
+    Tick,
+    Stamp,
+    Start,
+}
+
+#[derive(Debug)]
+struct Written {
+    bytes: Vec<u8>,
+    /// The clock when it was decided.
+    now: Millis,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    request: (u8, u32),
+    seq: u64,
+    /// The record that has the first answer.
+    repeats: Option<u64>,
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Runner {
+    pub world: World,
+    pub disk: SimDisk,
+    pub model: Model,
+    pub now: Millis,
+    pub tally: Tally,
+    /// Replies since they were last taken: shop, request, what it got.
+    pub replies: Vec<(u8, u32, Reply)>,
+    house: Option<House>,
+    history: Vec<Written>,
+    acknowledged: u64,
+    epoch: u32,
+    calls: BTreeMap<Call, Waiting>,
+    next_call: Call,
+    checkpoint: (u64, Model),
+    trace: Trace,
+    scratch: Vec<u8>,
+}
+
+impl Runner {
+    /// A world before its first step.
+    ///
+    /// # Errors
+    /// [`Wrong`] if an empty disk cannot be opened.
+    pub fn new(world: World) -> Result<Self, Wrong> {
+        let model = Model::new(world.shops);
+        let mut runner = Self {
+            world,
+            disk: SimDisk::new(world.disk),
+            checkpoint: (0, model.clone()),
+            model,
+            now: START,
+            tally: Tally::default(),
+            replies: Vec::new(),
+            house: None,
+            history: Vec::new(),
+            acknowledged: 0,
+            epoch: 0,
+            calls: BTreeMap::new(),
+            next_call: 0,
+            trace: Trace::default(),
+            scratch: Vec::new(),
+        };
+        runner.open()?;
+        Ok(runner)
+    }
+
+    /// Hash of everything that was decided and written.
+    #[must_use]
+    pub fn trace(&self) -> u64 {
+        self.trace.hash()
+    }
+
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.house().state
+    }
+
+    /// The last record that somebody was promised.
+    #[must_use]
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// True while some record waits for a commit.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.house().is_busy()
+    }
+
+    #[must_use]
+    pub fn merchant(&self, shop: u8) -> Option<&Merchant> {
+        self.house().state.merchant(&ask::shop(shop))
+    }
+
+    fn house(&self) -> &House {
+        self.house.as_ref().expect("a house is open between steps")
+    }
+
+    fn house_mut(&mut self) -> &mut House {
+        self.house.as_mut().expect("a house is open between steps")
+    }
+
+    /// Carries out one step.
+    ///
+    /// # Errors
+    /// [`Wrong`] if the product does what it must not.
+    pub fn step(&mut self, step: &Step) -> Result<Going, Wrong> {
+        self.tally.steps += 1;
+        match step {
+            Step::Send(request) => self.send(request)?,
+            Step::Pass { ms } => {
+                self.now += ms;
+                let forward = u64::try_from(*ms).unwrap_or(0);
+                self.disk.pass(Duration::from_millis(forward));
+            }
+            Step::Tick { limit } => self.tick(*limit)?,
+            Step::Stamp => self.stamp()?,
+            Step::Take => self.house_mut().take(),
+            Step::Commit => {
+                let result = self.house_mut().commit();
+                return self.committed(result);
+            }
+            Step::Seal => {
+                let result = self.house_mut().seal();
+                return self.committed(result.map(|()| Vec::new()));
+            }
+            Step::Tend => {
+                let result = self.house_mut().tend();
+                return self.committed(result.map(|()| Vec::new()));
+            }
+            Step::Arm(fault) => self.disk.arm(*fault),
+            Step::Disarm => self.disk.disarm(),
+            Step::PowerCut { seed, outage_ms } => {
+                self.abandon();
+                self.disk.power_cut(*seed);
+                return self.reopen(*outage_ms);
+            }
+            Step::Kill { outage_ms } => {
+                self.abandon();
+                return self.reopen(*outage_ms);
+            }
+            Step::Close { outage_ms } => {
+                while self.is_busy() {
+                    let result = self.house_mut().commit();
+                    if self.committed(result)? == Going::Refused {
+                        return Ok(Going::Refused);
+                    }
+                }
+                let sealed = self.house_mut().seal();
+                if self.committed(sealed.map(|()| Vec::new()))? == Going::Refused {
+                    return Ok(Going::Refused);
+                }
+                return self.reopen(*outage_ms);
+            }
+            Step::LookAtWork {
+                shop,
+                role,
+                warehouse,
+                page,
+            } => self.look_at_work(*shop, *role, *warehouse, *page)?,
+            Step::LookAtAll { shop } => self.look_at_all(*shop)?,
+            Step::Inspect => self.inspect()?,
+            Step::AllQuiet => self.all_quiet()?,
+        }
+        Ok(Going::On)
+    }
+
+    // --- requests ------------------------------------------------------------
+
+    fn send(&mut self, request: &Request) -> Result<(), Wrong> {
+        let (now, submission) = (self.now, request.submission());
+        let decision = self.house_mut().state.submit(&submission, now);
+        let record = match &decision {
+            Decision::New(record) | Decision::Fresh(_, Some(record)) => Some(&**record),
+            Decision::Repeat(_) | Decision::Fresh(_, None) => None,
+        };
+        if let Some(record) = record {
+            self.model.meet(request.shop, record);
+        }
+        let foretold = self.model.submit(request, now, record)?;
+        if let Some(record) = record {
+            self.write(record, Cause::Sent(Box::new(request.clone())))?;
+        }
+        let last = self.house().state.seq();
+        let (seq, repeats) = match (&decision, &foretold) {
+            (Decision::New(record), Foretold::New(told)) => {
+                self.check_answer(request, record, told)?;
+                (last, None)
+            }
+            (Decision::Repeat(seq), Foretold::Repeat(expected)) => {
+                must!(
+                    seq == expected,
+                    "a repeat is answered from record {seq}, the first answer is {expected}"
+                );
+                self.tally.repeats += 1;
+                (*seq, Some(*seq))
+            }
+            (Decision::Fresh(refusal, _), Foretold::Fresh(code)) => {
+                must!(
+                    refusal.code() == *code,
+                    "refused with {}, expected {code}",
+                    refusal.code()
+                );
+                (last, None)
+            }
+            (Decision::Fresh(refusal, None), Foretold::KeyReused) => {
+                let code = refusal.code().to_string();
+                must!(
+                    code == "KEY_REUSED",
+                    "refused with {code}, expected KEY_REUSED"
+                );
+                (last, None)
+            }
+            _ => {
+                return Err(Wrong::new(format!(
+                    "the engine decided {decision:?}, expected {foretold:?}"
+                )));
+            }
+        };
+        self.check_shelves(request.shop)?;
+        self.wait(request, seq, repeats)
+    }
+
+    /// Opens a call that is answered when `seq` is durable.
+    fn wait(&mut self, request: &Request, seq: u64, repeats: Option<u64>) -> Result<(), Wrong> {
+        let call = self.next_call;
+        self.next_call += 1;
+        self.calls.insert(
+            call,
+            Waiting {
+                request: (request.shop, request.id),
+                seq,
+                repeats,
+            },
+        );
+        match self.house_mut().queue.wait(seq, call) {
+            Ok(()) => Ok(()),
+            Err((call, Ok(()))) => self.answer(call),
+            Err((_, Err(error))) => Err(Wrong::new(format!("an open engine said {error}"))),
+        }
+    }
+
+    fn write(&mut self, record: &Record, cause: Cause) -> Result<(), Wrong> {
+        let bytes = record.encode_to_vec();
+        let house = self.house_mut();
+        let (seq, _) = house.queue.append(&bytes);
+        must!(
+            seq == house.state.seq(),
+            "the journal counts {seq} records, the state {}",
+            house.state.seq()
+        );
+        must!(
+            seq == self.model.seq() && seq == self.history.len() as u64 + 1,
+            "record {seq} follows {}",
+            self.history.len()
+        );
+        self.trace.bytes(&bytes);
+        self.tally.records += 1;
+        let now = self.now;
+        self.history.push(Written { bytes, now, cause });
+        Ok(())
+    }
+
+    fn check_answer(
+        &mut self,
+        request: &Request,
+        record: &Record,
+        told: &Result<Told, holdfast_engine::domain::refusal::RefusalCode>,
+    ) -> Result<(), Wrong> {
+        let answer = record
+            .outcome
+            .as_ref()
+            .and_then(|outcome| outcome.answer.as_ref())
+            .ok_or_else(|| Wrong::new("a decided command has no outcome"))?;
+        model::compare(answer, told)?;
+        let merchant = self.merchant(request.shop);
+        let merchant = merchant.ok_or_else(|| Wrong::new("a command opened no merchant"))?;
+        let actor = merchant.names.text(record.actor);
+        must!(
+            actor == format!("client-{}", request.client) && record.role == u32::from(request.role),
+            "the record names {actor} as role {}",
+            record.role
+        );
+        match (answer, told) {
+            (Answer::Done(done), Ok(told)) => self.check_views(request, merchant, done, told)?,
+            _ => self.tally.refusals += 1,
+        }
+        Ok(())
+    }
+
+    fn check_views(
+        &self,
+        request: &Request,
+        merchant: &Merchant,
+        done: &Done,
+        told: &Told,
+    ) -> Result<(), Wrong> {
+        let shop = self.model.shop(request.shop);
+        let deadline_now = self.deadline_now();
+        if let (Some(view), Some(order)) = (&done.order, told.order) {
+            shop.check_order(merchant, order, view, deadline_now)?;
+        }
+        let Some((order, parcel)) = told.parcel else {
+            return Ok(());
+        };
+        if let Some(view) = &done.parcel {
+            shop.orders[order].check_parcel(merchant, parcel, view)?;
+        }
+        if let (Some(view), Some(parcel)) = (&done.new_parcel, told.new_parcel) {
+            shop.orders[order].check_parcel(merchant, parcel, view)?;
+        }
+        if let Ask::Advance(scan) = &request.ask
+            && !told.evidence_only
+        {
+            let id = u32::try_from(order).expect("small worlds");
+            let steps = &merchant.orders.get(id).parcels[parcel].steps;
+            let step = steps
+                .last()
+                .ok_or_else(|| Wrong::new("a scan left no step"))?;
+            let signed = (
+                merchant.names.text(step.actor),
+                step.role.number(),
+                step.node.number(),
+            );
+            let expected = format!("client-{}", request.client);
+            must!(
+                signed == (&*expected, request.role, scan.node),
+                "the step is signed {signed:?}, {expected} scanned it"
+            );
+        }
+        Ok(())
+    }
+
+    fn check_shelves(&self, shop: u8) -> Result<(), Wrong> {
+        let Some(merchant) = self.merchant(shop) else {
+            return Ok(());
+        };
+        let shop = self.model.shop(shop);
+        shop.check_shelves(merchant, self.deadline_now())
+    }
+
+    fn deadline_now(&self) -> Millis {
+        self.model.deadline_now(self.now.max(self.model.last_at))
+    }
+
+    // --- time ----------------------------------------------------------------
+
+    fn tick(&mut self, limit: usize) -> Result<(), Wrong> {
+        let now = self.now;
+        let advance = self.house_mut().state.advance(now, limit);
+        let mut happened = 0;
+        // The records were decided one after the other, before any was written.
+        let before = self.history.len() as u64;
+        for (index, record) in (1..).zip(&advance.records) {
+            self.model.tick(record, now)?;
+            let bytes = record.encode_to_vec();
+            let (seq, _) = self.house_mut().queue.append(&bytes);
+            must!(seq == before + index, "record {seq} follows {before}");
+            self.trace.bytes(&bytes);
+            self.tally.records += 1;
+            self.history.push(Written {
+                bytes,
+                now,
+                cause: Cause::Tick,
+            });
+            let filled = |entry: &&_| {
+                let entry: &holdfast_engine::domain::event::Entry = entry;
+                matches!(entry.event, Some(Event::BackorderFilled(_)))
+            };
+            happened += record.events.iter().filter(|entry| !filled(entry)).count();
+        }
+        must!(
+            happened <= limit,
+            "a tick of at most {limit} wrote {happened} deadlines"
+        );
+        let deadline_now = self.deadline_now();
+        for shop in 1..=self.world.shops {
+            let due = self.model.shop(shop).next_due();
+            must!(
+                advance.more || due.is_none_or(|due| due > deadline_now),
+                "a tick says that nothing more is due, shop {shop} has something {} ms ago",
+                deadline_now - due.unwrap_or(0)
+            );
+            self.check_shelves(shop)?;
+        }
+        Ok(())
+    }
+
+    fn stamp(&mut self) -> Result<(), Wrong> {
+        let now = self.now;
+        // As the engine does: only while somebody waits, and never back in time.
+        let house = self.house_mut();
+        if !house.state.has_live_holds() || now <= house.state.last_at() {
+            return Ok(());
+        }
+        let record = house.state.stamp(now);
+        self.model.stamp(&record, now)?;
+        self.write(&record, Cause::Stamp)
+    }
+
+    // --- durability ----------------------------------------------------------
+
+    fn committed(
+        &mut self,
+        result: Result<Vec<Call>, (Vec<Call>, CommitError)>,
+    ) -> Result<Going, Wrong> {
+        match result {
+            Ok(calls) => {
+                self.tally.groups += 1;
+                for call in calls {
+                    self.answer(call)?;
+                }
+                self.take_checkpoint();
+                Ok(Going::On)
+            }
+            Err((calls, _)) => {
+                for call in calls {
+                    self.leave_unknown(call);
+                }
+                self.abandon();
+                if let Some(Down::PowerCut(seed)) = self.disk.down() {
+                    self.disk.power_cut(seed);
+                }
+                self.reopen(0)
+            }
+        }
+    }
+
+    fn take_checkpoint(&mut self) {
+        let seq = self.model.seq();
+        if self.house().queue.durable() == seq && seq >= self.checkpoint.0 + CHECKPOINT_EVERY {
+            self.checkpoint = (seq, self.model.clone());
+        }
+    }
+
+    fn answer(&mut self, call: Call) -> Result<(), Wrong> {
+        let waiting = self
+            .calls
+            .remove(&call)
+            .ok_or_else(|| Wrong::new("a call was answered twice"))?;
+        self.acknowledged = self.acknowledged.max(waiting.seq);
+        self.tally.acknowledged += 1;
+        if let Some(seq) = waiting.repeats {
+            let stored = self.house().reader.read(seq);
+            let stored = stored.map_err(|error| Wrong::new(error.to_string()))?;
+            must!(
+                stored == self.history[seq as usize - 1].bytes,
+                "the journal gives another record {seq} than was written"
+            );
+        }
+        let (shop, request) = waiting.request;
+        self.replies.push((shop, request, Reply::Answered));
+        Ok(())
+    }
+
+    fn leave_unknown(&mut self, call: Call) {
+        if let Some(waiting) = self.calls.remove(&call) {
+            let (shop, request) = waiting.request;
+            self.replies.push((shop, request, Reply::Unknown));
+        }
+    }
+
+    // --- crashes -------------------------------------------------------------
+
+    /// The engine is gone; nobody who waited will be answered.
+    fn abandon(&mut self) {
+        self.tally.crashes += 1;
+        for call in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.leave_unknown(call);
+        }
+    }
+
+    fn reopen(&mut self, outage_ms: i64) -> Result<Going, Wrong> {
+        self.now += outage_ms;
+        self.disk.restart();
+        self.open()
+    }
+
+    /// Opens what the disk has, as often as it takes.
+    fn open(&mut self) -> Result<Going, Wrong> {
+        for attempt in 0.. {
+            if attempt == ATTEMPTS {
+                self.disk.disarm();
+            }
+            let mut recovered: Vec<Vec<u8>> = Vec::new();
+            let opened = House::open(&self.disk, &self.world, &mut |_, bytes| {
+                recovered.push(bytes.to_vec());
+            });
+            match opened {
+                Ok((house, recovery)) => {
+                    must!(
+                        self.world.disk.may_lose() || recovery.epoch > self.epoch,
+                        "the journal was opened under epoch {}, which was given out before",
+                        recovery.epoch
+                    );
+                    self.epoch = recovery.epoch;
+                    return self.recover(house, &recovered);
+                }
+                Err(NotOpened::Journal(JournalError::Io { .. })) if attempt < ATTEMPTS => {
+                    if let Some(Down::PowerCut(seed)) = self.disk.down() {
+                        self.disk.power_cut(seed);
+                    }
+                    self.disk.restart();
+                }
+                Err(NotOpened::Journal(JournalError::Corrupt { .. }))
+                    if self.world.disk.may_lose() =>
+                {
+                    return Ok(Going::Refused);
+                }
+                Err(error) => {
+                    return Err(Wrong::new(format!(
+                        "the engine does not start again: {error}"
+                    )));
+                }
+            }
+        }
+        unreachable!("the loop ends by returning")
+    }
+
+    /// Compares what came back with what was written.
+    fn recover(&mut self, house: House, recovered: &[Vec<u8>]) -> Result<Going, Wrong> {
+        let kept = recovered.len();
+        must!(
+            kept <= self.history.len(),
+            "{kept} records came back, {} were written",
+            self.history.len()
+        );
+        must!(
+            self.world.disk.may_lose() || kept as u64 >= self.acknowledged,
+            "{kept} records came back, {} were acknowledged",
+            self.acknowledged
+        );
+        for (seq, (back, written)) in (1..).zip(recovered.iter().zip(&self.history)) {
+            must!(*back == written.bytes, "record {seq} came back changed");
+        }
+        let lost = self.history.len() - kept;
+        self.tally.lost_unacknowledged += lost as u64;
+        self.trace.number(kept as u64);
+        self.acknowledged = self.acknowledged.min(kept as u64);
+        self.rewind(kept)?;
+        self.house = Some(house);
+        must!(
+            self.house().state.seq() == kept as u64,
+            "{kept} records came back, the state counts {}",
+            self.house().state.seq()
+        );
+        for shop in 1..=self.world.shops {
+            self.look_at_all(shop)?;
+        }
+        let now = self.now;
+        let record = self.house_mut().state.start(now, "sim");
+        self.model.start(&record, now)?;
+        self.write(&record, Cause::Start)?;
+        Ok(Going::On)
+    }
+
+    /// Takes the model back to where the journal is.
+    fn rewind(&mut self, kept: usize) -> Result<(), Wrong> {
+        if kept as u64 == self.model.seq() {
+            // Deadlines that passed unwritten are judged anew; nothing to take back.
+            self.history.truncate(kept);
+            return Ok(());
+        }
+        let (from, mut model) = if self.checkpoint.0 <= kept as u64 {
+            (self.checkpoint.0 as usize, self.checkpoint.1.clone())
+        } else {
+            (0, Model::new(self.world.shops))
+        };
+        if from == 0 {
+            self.checkpoint = (0, Model::new(self.world.shops));
+        }
+        self.history.truncate(kept);
+        for written in &self.history[from..] {
+            let record = Record::decode(&*written.bytes).expect("own encoding");
+            match &written.cause {
+                Cause::Sent(request) => {
+                    model.meet(request.shop, &record);
+                    model.submit(request, written.now, Some(&record))?;
+                }
+                Cause::Tick => model.tick(&record, written.now)?,
+                Cause::Stamp => model.stamp(&record, written.now)?,
+                Cause::Start => model.start(&record, written.now)?,
+            }
+        }
+        self.model = model;
+        Ok(())
+    }
+
+    // --- looking -------------------------------------------------------------
+
+    fn look_at_work(&self, shop: u8, role: u8, warehouse: u8, page: usize) -> Result<(), Wrong> {
+        let role = Role::from_number(role.into()).expect("a role's number");
+        match self.merchant(shop) {
+            Some(merchant) => self
+                .model
+                .shop(shop)
+                .check_work(merchant, role, warehouse, page),
+            None => Ok(()),
+        }
+    }
+
+    fn look_at_all(&self, shop: u8) -> Result<(), Wrong> {
+        let known = self.model.shop(shop);
+        match self.merchant(shop) {
+            Some(merchant) => {
+                known.check_all(merchant, self.deadline_now())?;
+                known.check_totals(merchant)
+            }
+            None => {
+                must!(!known.opened, "shop {shop} is gone");
+                Ok(())
+            }
+        }
+    }
+
+    /// Everything is compared, audited, and replayed from the first record.
+    fn inspect(&mut self) -> Result<(), Wrong> {
+        for shop in 1..=self.world.shops {
+            self.look_at_all(shop)?;
+        }
+        let mut replayed = State::new(Board::default());
+        let mut ledger = Ledger::default();
+        for (seq, written) in (1..).zip(&self.history) {
+            self.scratch.clear();
+            let record = Record::decode(&*written.bytes).expect("own encoding");
+            ledger.book(&record);
+            if let Err(error) = replayed.replay(&record) {
+                return Err(Wrong::new(format!("replaying record {seq}: {error}")));
+            }
+        }
+        let state = self.state();
+        must!(
+            replayed.digest() == state.digest(),
+            "replaying all {} records gives another state",
+            self.history.len()
+        );
+        let findings = [state.audit(), replayed.audit(), ledger.audit(state)].concat();
+        must!(findings.is_empty(), "the audit finds {findings:?}");
+        self.trace.bytes(&state.digest());
+        Ok(())
+    }
+
+    fn all_quiet(&self) -> Result<(), Wrong> {
+        must!(
+            self.calls.is_empty(),
+            "{} calls were never answered",
+            self.calls.len()
+        );
+        must!(
+            !self.state().has_live_holds(),
+            "holds live on although their time is over"
+        );
+        Ok(())
+    }
+}
