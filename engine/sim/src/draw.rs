@@ -227,10 +227,10 @@ impl Drawer {
             let place = self.chance.place(self.past.len());
             return Step::Send(self.past[place].clone());
         }
-        if self.chance.permille(fault) && self.chance.permille(200) {
+        if self.chance.permille(fault) && self.chance.permille(400) {
             return Step::Arm(self.draw_fault());
         }
-        if self.chance.permille(crash) && self.chance.permille(100) {
+        if self.chance.permille(crash) && self.chance.permille(200) {
             return self.draw_crash();
         }
         self.send(runner)

@@ -14,6 +14,7 @@ use crate::domain::event::{
 };
 use crate::domain::inventory::PoolId;
 use crate::domain::inventory::sourcing::Demand;
+use crate::domain::names::NameId;
 use crate::domain::orders::OrderId;
 use crate::domain::orders::lifecycle::{Node, Role};
 use crate::domain::outcome::Done;
@@ -477,7 +478,12 @@ impl Tx<'_> {
                     "each SKU once",
                 ));
             }
-            self.amend_sku(id, hold, change, &mut units, &mut added, &mut movements)?;
+            self.raise_sku(id, hold, change, &mut added, &mut movements)?;
+        }
+        // Making room may have given this hold units that it waited for: what is
+        // cut is settled afterwards.
+        for change in &amend.units {
+            self.lower_sku(id, hold, change, &mut units, &mut movements)?;
         }
         let kept = self.order(id).held_by(hold).iter().any(|index| {
             let amended = units.iter().find(|units| units.promise as usize == *index);
@@ -504,51 +510,66 @@ impl Tx<'_> {
         Ok(self.order_done(id))
     }
 
-    /// Brings one SKU of a live hold to its new quantity.
-    fn amend_sku(
-        &mut self,
+    /// The promises of a live hold for one SKU, and their units in all.
+    fn held_of_sku(&self, id: OrderId, hold: usize, sku: NameId) -> (Vec<usize>, i64) {
+        let order = self.order(id);
+        let mut held = order.held_by(hold).to_vec();
+        held.retain(|index| self.m().pool(order.promises[*index].pool).sku == sku);
+        let units = held.iter().map(|index| {
+            order.promises[*index].units() + i64::from(order.promises[*index].backordered)
+        });
+        let has = units.sum();
+        (held, has)
+    }
+
+    /// Cuts one SKU of a live hold down to its new quantity, if that is less.
+    fn lower_sku(
+        &self,
         id: OrderId,
         hold: usize,
         change: &AmendUnits,
         units: &mut Vec<PromiseUnits>,
+        movements: &mut Vec<Movement>,
+    ) -> Result<(), Refusal> {
+        let sku = self.find_sku(&change.sku)?;
+        let (held, has) = self.held_of_sku(id, hold, sku);
+        let mut cut = (has - change.quantity).max(0);
+        // What is awaited goes first, then the newest part.
+        for index in held.iter().rev() {
+            let promise = &self.order(id).promises[*index];
+            let awaited = cut.min(i64::from(promise.backordered));
+            let reserved = (cut - awaited).min(promise.units());
+            cut -= awaited + reserved;
+            if awaited + reserved > 0 {
+                push_some(
+                    movements,
+                    movement_of(promise.pool, promise.batch, Bucket::Available, reserved),
+                );
+                units.push(PromiseUnits {
+                    promise: u32::try_from(*index).expect("few promises an order"),
+                    quantity: promise.units() - reserved,
+                    backordered: i64::from(promise.backordered) - awaited,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings one SKU of a live hold up to its new quantity, if that is more.
+    fn raise_sku(
+        &mut self,
+        id: OrderId,
+        hold: usize,
+        change: &AmendUnits,
         added: &mut Vec<Promised>,
         movements: &mut Vec<Movement>,
     ) -> Result<(), Refusal> {
         let sku = self.find_sku(&change.sku)?;
-        let order = self.order(id);
-        let held: Vec<usize> = order
-            .held_by(hold)
-            .into_iter()
-            .filter(|index| self.m().pool(order.promises[*index].pool).sku == sku)
-            .collect();
-        let has: i64 = held
-            .iter()
-            .map(|index| {
-                order.promises[*index].units() + i64::from(order.promises[*index].backordered)
-            })
-            .sum();
+        let (held, has) = self.held_of_sku(id, hold, sku);
         if change.quantity <= has {
-            let mut cut = has - change.quantity;
-            // What is awaited goes first, then the newest part.
-            for index in held.iter().rev() {
-                let promise = &order.promises[*index];
-                let awaited = cut.min(i64::from(promise.backordered));
-                let reserved = (cut - awaited).min(promise.units());
-                cut -= awaited + reserved;
-                if awaited + reserved > 0 {
-                    push_some(
-                        movements,
-                        movement_of(promise.pool, promise.batch, Bucket::Available, reserved),
-                    );
-                    units.push(PromiseUnits {
-                        promise: u32::try_from(*index).expect("few promises an order"),
-                        quantity: promise.units() - reserved,
-                        backordered: i64::from(promise.backordered) - awaited,
-                    });
-                }
-            }
             return Ok(());
         }
+        let order = self.order(id);
         let more = change.quantity - has;
         let line = held.first().map_or(0, |index| order.promises[*index].line);
         let home = held.first().map_or(0, |index| {

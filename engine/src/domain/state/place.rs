@@ -372,8 +372,9 @@ impl Tx<'_> {
         pools
             .into_iter()
             .map(|id| {
-                let own_units = own.map_or(0, |(order, hold)| self.own_units(order, hold, id));
-                let free = self.free(id) + own_units;
+                // Asking what is free may give the own hold units that it waits for.
+                let free = self.free(id);
+                let free = free + own.map_or(0, |(order, hold)| self.own_units(order, hold, id));
                 let pool = self.m().pool(id);
                 let free = if demand.batch == 0 {
                     free
