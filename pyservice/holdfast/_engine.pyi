@@ -127,6 +127,9 @@ def verify_journal(
 ) -> str:
     """Check every frame of a data folder's journal and mirror; a JSON report. Raises OpenError."""
 
+def diagnose_journal(path: str | os.PathLike[str]) -> str:
+    """What of a damaged journal can be read, and what is lost; a JSON report."""
+
 def dump_journal(
     path: str | os.PathLike[str],
     from_seq: int,

@@ -83,6 +83,28 @@ def test_journals_are_verified_and_dumped_beside_a_running_server(
     assert len(fields["TokenIssued"]["token_sha256"]) == 64
 
 
+def test_the_doctor_of_a_journal_names_what_is_lost(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    at = ("--data", str(tmp_path))
+    with holdfast.Engine.open(tmp_path) as engine:
+        for number in range(20):
+            engine.receive_stock(request_id=f"r{number}", sku="cup", warehouse="hz", quantity=1)
+    code, out, _ = run(capsys, "journal", "doctor", *at)
+    assert (code, "no damage" in out) == (0, True)
+    (segment,) = (tmp_path / "journal").glob("*.segment")
+    spoilt = bytearray(segment.read_bytes())
+    spoilt[len(spoilt.rstrip(b"\0")) // 2] ^= 1
+    segment.write_bytes(spoilt)
+    code, out, _ = run(capsys, "journal", "doctor", "--json", *at)
+    found = json.loads(out)
+    first, last = found["lost"]
+    assert (code, found["good_seq"]) == (1, first - 1)
+    assert [island["first_seq"] for island in found["islands"]] == [last + 1]
+    assert found["islands"][0]["last_seq"] == 21
+    assert f"records {first} to {last}" in run(capsys, "journal", "doctor", *at)[1]
+
+
 def test_a_new_key_seals_what_comes_and_old_documents_stay_readable(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

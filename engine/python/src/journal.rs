@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use holdfast_engine::engine::{replay_folder, rotate_key as rotate};
-use holdfast_engine::journal::{FileJournal, verify};
+use holdfast_engine::journal::{FileJournal, diagnose, verify};
 use holdfast_engine::wire::event::decode_json;
 use pyo3::prelude::*;
 
@@ -18,6 +18,15 @@ pub fn verify_journal(py: Python<'_>, path: PathBuf, mirror: Option<PathBuf>) ->
         .detach(|| verify(&path.join("journal"), mirror.as_deref()))
         .map_err(|error| journal_failed(py, &error))?;
     Ok(serde_json::to_string(&report).expect("a report has only plain keys and values"))
+}
+
+/// What of a damaged journal can be read, and what is lost; a JSON report.
+#[pyfunction]
+pub fn diagnose_journal(py: Python<'_>, path: PathBuf) -> PyResult<String> {
+    let found = py
+        .detach(|| diagnose(&path.join("journal")))
+        .map_err(|error| journal_failed(py, &error))?;
+    Ok(serde_json::to_string(&found).expect("a report has only plain keys and values"))
 }
 
 /// Records from a position on as JSON lines, at most `limit`.

@@ -31,7 +31,9 @@ mod _engine {
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
-    use crate::journal::{dump_journal, replay_journal, rotate_key, verify_journal};
+    use crate::journal::{
+        diagnose_journal, dump_journal, replay_journal, rotate_key, verify_journal,
+    };
     #[pymodule_export]
     use crate::status::{named_status, refusal_status};
     #[pymodule_export]

@@ -7,6 +7,7 @@
 
 mod copies;
 mod disk;
+mod doctor;
 mod file;
 mod file_reader;
 mod frame;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use disk::{Disk, DiskFile, Folder, read_up_to};
+pub use doctor::{Damage, Diagnosis, Island, diagnose};
 pub use file::{FileJournal, FileOptions, Report, verify};
 pub use lock::FolderLock;
 pub use memory::MemoryJournal;

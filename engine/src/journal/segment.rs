@@ -158,6 +158,16 @@ pub(super) fn later_frame(
     from: u64,
     after_group: u64,
 ) -> io::Result<Option<Header>> {
+    let later = |header: &Header| header.group > after_group;
+    Ok(find_frame(file, from, &later)?.map(|(header, _)| header))
+}
+
+/// The first whole frame from a place on that is `wanted`, and its offset.
+pub(super) fn find_frame(
+    file: &dyn DiskFile,
+    from: u64,
+    wanted: &dyn Fn(&Header) -> bool,
+) -> io::Result<Option<(Header, u64)>> {
     let length = file.size()?;
     let mut rest = vec![0; usize::try_from(length.saturating_sub(from)).unwrap_or(usize::MAX)];
     let got = read_up_to(file, &mut rest, from)?;
@@ -166,11 +176,11 @@ pub(super) fn later_frame(
     while at + HEADER <= rest.len() {
         let head: &[u8; HEADER] = rest[at..at + HEADER].try_into().expect("HEADER bytes");
         if let Some(header) = Header::parse(head)
-            && header.group > after_group
+            && wanted(&header)
             && header.length as usize <= MAX_BODY
             && header.matches(&rest[at..])
         {
-            return Ok(Some(header));
+            return Ok(Some((header, from + at as u64)));
         }
         at += frame::STEP;
     }

@@ -34,6 +34,28 @@ def journal_verify(options: argparse.Namespace) -> int:
     return OK
 
 
+def journal_doctor(options: argparse.Namespace) -> int:
+    """Says what of a damaged journal can be read; changes nothing."""
+    with Typed():
+        found = json.loads(_engine.diagnose_journal(_data_of(options)))
+    damage = found["damage"]
+    if options.json:
+        put_json(found)
+        return REFUSED if damage else OK
+    put(text("readable", options.lang, seq=found["good_seq"]))
+    if damage is None:
+        put(text("healthy", options.lang))
+        return OK
+    put(text("damage", options.lang, **damage))
+    if found["lost"]:
+        first, last = found["lost"]
+        put(text("lost", options.lang, first=first, last=last))
+    for island in found["islands"]:
+        put(text("island", options.lang, **island))
+    put(text("damage_remedy", options.lang))
+    return REFUSED
+
+
 def journal_dump(options: argparse.Namespace) -> int:
     """Prints records, one JSON object a line."""
     data, at = _data_of(options), options.from_seq

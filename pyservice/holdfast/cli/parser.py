@@ -91,6 +91,7 @@ def _add_checks(tree: "Tree") -> None:
     for parser in (verify, dump):
         parser.option("--mirror", "set.mirror", metavar="PATH")
     dump.option("--from-seq", "opt.from_seq", type=int, default=1)
+    tree.add("journal.doctor", checks.journal_doctor)
     keys = tree.add("keys.rotate", checks.keys_rotate, changes=True)
     keys.option("--key-file", "set.key_file", metavar="FILE")
     tree.reaching("state.hash", checks.state_hash)

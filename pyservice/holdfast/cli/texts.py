@@ -46,6 +46,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "channels.map": ("把平台报文映射为 27 个字段", "map a platform's reply to the 27 fields"),
     "journal": ("日志", "the journal"),
     "journal.verify": ("校验每一帧，不做修改", "check every frame, change nothing"),
+    "journal.doctor": (
+        "日志损坏时：哪些可读、哪些丢失，不做修改",
+        "of a damaged journal: what can be read, what is lost; changes nothing",
+    ),
     "journal.dump": ("逐条输出记录（JSON）", "print records as JSON, one a line"),
     "keys": ("密钥", "keys"),
     "keys.rotate": (
@@ -220,6 +224,21 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "key_rotated": (
         "新资料从现在起用主密钥 {number} 封存；旧密钥留在密钥环中",
         "documents are sealed under master key {number} from now on; older keys stay in the ring",
+    ),
+    "readable": ("序号 {seq} 及之前完好", "readable up to record {seq}"),
+    "damage": (
+        "损坏：{path} 第 {offset} 字节，{detail}",
+        "damage: {path} at byte {offset}: {detail}",
+    ),
+    "lost": ("丢失的记录：{first} 至 {last}", "lost: records {first} to {last}"),
+    "island": (
+        "其后完好：记录 {first_seq} 至 {last_seq}（{path} 第 {offset} 字节起）",
+        "whole behind it: records {first_seq} to {last_seq} ({path} from byte {offset})",
+    ),
+    "damage_remedy": (
+        "请先复制整个目录。有镜像时用 --mirror 启动即可修复；否则恢复备份。",
+        "Copy the folder first. With a mirror a start with --mirror mends it; "
+        "otherwise restore a backup.",
     ),
     "healthy": ("没有损坏", "no damage"),
     "torn": (
