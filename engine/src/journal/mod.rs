@@ -13,6 +13,7 @@ mod frame;
 mod lock;
 mod memory;
 mod mode;
+pub mod redis;
 mod segment;
 mod space;
 mod survey;
@@ -29,6 +30,7 @@ pub use file::{FileJournal, FileOptions, Report, verify};
 pub use lock::FolderLock;
 pub use memory::MemoryJournal;
 pub use mode::{Mode, UnknownMode};
+pub use redis::{RedisJournal, RedisOptions, StreamError};
 pub use space::Space;
 pub use writer::{CommitError, Writer, WriterMetrics};
 
@@ -235,6 +237,9 @@ pub enum JournalError {
     },
     #[error("record {seq} is not in the journal")]
     Missing { seq: u64 },
+    /// A journal in Redis.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
 }
 
 impl JournalError {
