@@ -114,6 +114,14 @@ impl TestServer {
         reply
     }
 
+    fn signal(&self, signal: &str) {
+        let process = self.process.as_ref().expect("it runs");
+        let sent = Command::new("kill")
+            .args([signal, &process.id().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "{signal}");
+    }
+
     fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().expect("it can be killed");
@@ -590,6 +598,102 @@ fn trimming_removes_whole_groups_and_what_is_left_is_found_again() {
         server.refuses(&server.options(), Mode::RedisAlways),
         StreamError::Damaged { .. }
     ));
+}
+
+/// What passes is waited for, and the group lands once whenever it is over.
+#[test]
+fn a_server_that_refuses_for_a_while_gets_the_group_when_it_can() {
+    if skipped() {
+        return;
+    }
+    let server = TestServer::start(&ALWAYS);
+    let mut journal = server.open(Mode::RedisAlways);
+    let pauses: [(&[&str], &[&str], &str); 4] = [
+        (
+            &["CONFIG", "SET", "maxmemory", "1"],
+            &["CONFIG", "SET", "maxmemory", "0"],
+            "OOM",
+        ),
+        (
+            &["REPLICAOF", "127.0.0.1", "1"],
+            &["REPLICAOF", "NO", "ONE"],
+            "ReadOnly",
+        ),
+        (
+            &["CONFIG", "SET", "min-replicas-to-write", "1"],
+            &["CONFIG", "SET", "min-replicas-to-write", "0"],
+            "NOREPLICAS",
+        ),
+        (&["SCRIPT", "FLUSH"], &["PING"], "NoScript"),
+    ];
+    for (seq, (begin, end, word)) in (1..).zip(pauses) {
+        server.ask(begin);
+        let Progress::Again { detail } = try_commit(&mut journal, seq..=seq).expect("it passes")
+        else {
+            panic!("{begin:?} did not keep it from writing")
+        };
+        assert!(detail.contains(word), "{begin:?}: {detail}");
+        server.ask(end);
+        commit(&mut journal, seq..=seq);
+    }
+    assert_eq!(all(journal.reader().as_ref()), upto(4));
+}
+
+#[test]
+fn a_server_that_stood_still_has_the_group_once() {
+    if skipped() {
+        return;
+    }
+    let server = TestServer::start(&ALWAYS);
+    let mut options = server.options();
+    options.timeout = Duration::from_millis(100);
+    let mut journal = RedisJournal::open(&options, Mode::RedisAlways)
+        .expect("sound")
+        .0;
+    commit(&mut journal, 1..=1);
+    server.signal("-STOP");
+    let progress = try_commit(&mut journal, 2..=3).expect("unknown");
+    assert_ne!(progress, Progress::Durable);
+    server.signal("-CONT");
+    // It works through what waited at its door, our first attempt as well.
+    let mut again = 0..60;
+    while try_commit(&mut journal, 2..=3).expect("not lost") != Progress::Durable {
+        again.next().expect("it answers again");
+    }
+    commit(&mut journal, 4..=4);
+    assert_eq!(all(journal.reader().as_ref()), upto(4));
+    assert!(server.ask(&["XLEN", STREAM]).starts_with(":4"));
+}
+
+/// Where the server has no WAITAOF, that is what the refusal says.
+#[test]
+fn waiting_for_the_disks_of_replicas_works_or_is_refused_by_name() {
+    if skipped() {
+        return;
+    }
+    let primary = TestServer::start(&ALWAYS);
+    let port = primary.port.to_string();
+    let _replica = TestServer::start(&[&ALWAYS[..], &["--replicaof", "127.0.0.1", &port]].concat());
+    let online = primary.wait_for("INFO", |info| info.contains("state=online"));
+    assert!(online, "the replica follows");
+    let mode = Mode::RedisWaitaof(1);
+    let has_it = primary
+        .ask(&["COMMAND", "INFO", "WAITAOF"])
+        .contains("waitaof");
+    if !has_it {
+        let error = primary.refuses(&primary.options(), mode).to_string();
+        assert!(
+            error.contains("needs WAITAOF, which came with 7.2"),
+            "{error}"
+        );
+        return;
+    }
+    let mut journal = primary.open(mode);
+    assert_eq!(journal.durability(), Durability::ReplicatedSynced(1));
+    for first in (1..=30).step_by(3) {
+        commit(&mut journal, first..=first + 2);
+    }
+    assert_eq!(all(journal.reader().as_ref()), upto(30));
 }
 
 #[test]

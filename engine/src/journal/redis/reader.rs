@@ -69,6 +69,9 @@ impl Index {
     }
 }
 
+/// Sees a group; an error says what is wrong with it.
+type VisitGroup<'a> = dyn FnMut(&Header, &StoredEntry) -> Result<ControlFlow<()>, String> + 'a;
+
 /// Reads over a connection of its own.
 #[derive(Debug)]
 pub(super) struct RedisReader {
@@ -85,11 +88,7 @@ impl RedisReader {
     }
 
     /// Visits every whole group from where the walk stands to the end.
-    fn each_group(
-        &self,
-        mut walk: Walk,
-        visit: &mut dyn FnMut(&Header, &StoredEntry) -> Result<ControlFlow<()>, String>,
-    ) -> Result<(), JournalError> {
+    fn each_group(&self, mut walk: Walk, visit: &mut VisitGroup<'_>) -> Result<(), JournalError> {
         let (end, last_seq) = {
             let index = self.index.read();
             (index.group, index.seq)
