@@ -121,6 +121,7 @@ fn journal_facts(error: &JournalError) -> (&'static str, Vec<(&'static str, Stri
             vec![("found", found.to_string()), ("known", known.to_string())],
         ),
         JournalError::Missing { seq } => ("JOURNAL_MISSING", vec![("seq", seq.to_string())]),
+        JournalError::Stream(error) => (error.reason(), Vec::new()),
     }
 }
 

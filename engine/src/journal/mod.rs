@@ -15,6 +15,7 @@ mod lock;
 mod memory;
 mod mode;
 mod queue;
+pub mod redis;
 mod segment;
 mod space;
 mod survey;
@@ -33,6 +34,7 @@ pub use lock::FolderLock;
 pub use memory::MemoryJournal;
 pub use mode::{Mode, UnknownMode};
 pub use queue::{Queue, Taken};
+pub use redis::{RedisJournal, RedisOptions, StreamError};
 pub use space::Space;
 pub use writer::{CommitError, Writer, WriterMetrics};
 
@@ -239,6 +241,9 @@ pub enum JournalError {
     },
     #[error("record {seq} is not in the journal")]
     Missing { seq: u64 },
+    /// A journal in Redis.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
 }
 
 impl JournalError {

@@ -1,0 +1,211 @@
+//! Reading records of the Redis journal beside its writer.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::super::frame::{HEADER, Header};
+use super::super::{JournalError, Reader, Scrubbed, each_record};
+use super::StreamError;
+use super::server::{Fault, Origin, Server, StoredEntry};
+use super::walk::{Walk, missing, spoken};
+
+/// One note covers about this many bytes of frames.
+const NOTE_EVERY: usize = 16 << 10;
+
+/// Where records are; shared by the writer and its readers.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub origin: Origin,
+    /// The last group and its last record.
+    pub group: u64,
+    pub seq: u64,
+    /// First record and number of some groups, in order.
+    notes: Vec<(u64, u64)>,
+    /// Bytes since the last note.
+    since: usize,
+}
+
+impl Index {
+    pub(super) fn new(origin: Origin) -> Self {
+        Self {
+            group: origin.group - 1,
+            seq: origin.seq - 1,
+            origin,
+            ..Self::default()
+        }
+    }
+
+    /// Takes up a group that stands at the end.
+    pub(super) fn push(&mut self, header: &Header, bytes: usize) {
+        self.group = header.group;
+        self.seq = header.next_seq() - 1;
+        self.since += bytes;
+        if header.count > 0 && (self.notes.is_empty() || self.since >= NOTE_EVERY) {
+            self.notes.push((header.first_seq, header.group));
+            self.since = 0;
+        }
+    }
+
+    /// The nearest noted group at or before a record.
+    pub(super) fn noted(&self, seq: u64) -> Option<(u64, u64)> {
+        let position = self.notes.partition_point(|(first, _)| *first <= seq);
+        position.checked_sub(1).map(|at| self.notes[at])
+    }
+
+    /// Forgets what stands before a group.
+    pub(super) fn begin_at(&mut self, origin: Origin) {
+        self.notes.retain(|(_, group)| *group >= origin.group);
+        self.origin = origin;
+    }
+
+    /// From where `seq` is reached by walking on.
+    fn start(&self, seq: u64) -> Walk {
+        match self.noted(seq) {
+            Some((first, group)) => Walk::between(group, first),
+            None => Walk::from(&self.origin),
+        }
+    }
+}
+
+/// Sees a group; an error says what is wrong with it.
+type VisitGroup<'a> = dyn FnMut(&Header, &StoredEntry) -> Result<ControlFlow<()>, String> + 'a;
+
+/// Reads over a connection of its own.
+#[derive(Debug)]
+pub(super) struct RedisReader {
+    server: Mutex<Box<dyn Server>>,
+    index: Arc<RwLock<Index>>,
+}
+
+impl RedisReader {
+    pub(super) fn new(server: Box<dyn Server>, index: Arc<RwLock<Index>>) -> Self {
+        Self {
+            server: Mutex::new(server),
+            index,
+        }
+    }
+
+    /// Visits every whole group from where the walk stands to the end.
+    fn each_group(&self, mut walk: Walk, visit: &mut VisitGroup<'_>) -> Result<(), JournalError> {
+        let (end, last_seq) = {
+            let index = self.index.read();
+            (index.group, index.seq)
+        };
+        while walk.next_group <= end {
+            let entries = self.read(&mut walk, end)?;
+            let found = match entries.is_empty() {
+                true => Err(format!("group {} is not there", walk.next_group)),
+                false => entries
+                    .iter()
+                    .try_fold(ControlFlow::Continue(()), |flow, entry| {
+                        if flow.is_break() {
+                            return Ok(flow);
+                        }
+                        let header = walk.take(entry)?;
+                        visit(&header, entry)
+                    }),
+            };
+            match found {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return Ok(()),
+                Err(detail) => {
+                    let origin = self.index.read().origin;
+                    if origin.group <= walk.next_group {
+                        return Err(self.damaged(walk, last_seq, detail));
+                    }
+                    // Old groups were removed while they were read.
+                    walk = Walk::from(&origin);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A connection that was idle may be gone: one more attempt makes a new one.
+    fn read(&self, walk: &mut Walk, end: u64) -> Result<Vec<StoredEntry>, JournalError> {
+        let mut server = self.server.lock();
+        let entries = match walk.read(server.as_mut(), end) {
+            Err(Fault::Unreachable(_)) => walk.read(server.as_mut(), end),
+            read => read,
+        };
+        Ok(entries.map_err(StreamError::from)?)
+    }
+
+    fn damaged(&self, walk: Walk, last_seq: u64, detail: String) -> JournalError {
+        let mut server = self.server.lock();
+        StreamError::damaged(server.as_mut(), walk, last_seq, detail).into()
+    }
+}
+
+impl StreamError {
+    /// Damage where a walk stands, with the records that are gone.
+    pub(super) fn damaged(
+        server: &mut dyn Server,
+        walk: Walk,
+        last_seq: u64,
+        detail: String,
+    ) -> Self {
+        let good_seq = walk.next_seq - 1;
+        match missing(server, walk, last_seq) {
+            Err(fault) => fault.into(),
+            Ok(missing) => Self::Damaged {
+                place: server.place(),
+                good_seq,
+                missing: spoken(&missing),
+                detail,
+            },
+        }
+    }
+}
+
+impl Reader for RedisReader {
+    fn first_seq(&self) -> u64 {
+        self.index.read().origin.seq
+    }
+
+    fn scan(
+        &self,
+        from_seq: u64,
+        upto_seq: u64,
+        visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        let walk = {
+            let index = self.index.read();
+            if from_seq > upto_seq || from_seq > index.seq {
+                return Ok(());
+            }
+            index.start(from_seq)
+        };
+        self.each_group(walk, &mut |header, entry| {
+            if header.first_seq > upto_seq {
+                return Ok(ControlFlow::Break(()));
+            }
+            let mut seq = header.first_seq;
+            each_record(&entry.frame[HEADER..], |record| {
+                let this = seq;
+                seq += 1;
+                if this < from_seq {
+                    ControlFlow::Continue(())
+                } else if this > upto_seq {
+                    ControlFlow::Break(())
+                } else {
+                    visit(this, record)
+                }
+            })
+            .ok_or_else(|| format!("the records of group {} do not add up", header.group))
+        })
+    }
+
+    fn scrub(&self, pace: &mut dyn FnMut(u64)) -> Result<Scrubbed, JournalError> {
+        let walk = Walk::from(&self.index.read().origin);
+        let mut scrubbed = Scrubbed::default();
+        self.each_group(walk, &mut |_, entry| {
+            scrubbed.frames += 1;
+            pace(entry.frame.len() as u64);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(scrubbed)
+    }
+}
