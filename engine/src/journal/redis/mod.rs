@@ -458,6 +458,7 @@ impl Journal for RedisJournal {
     fn reader(&self) -> Arc<dyn Reader> {
         Arc::new(RedisReader::new(
             self.server.beside(),
+            self.lease.clone(),
             Arc::clone(&self.index),
         ))
     }
