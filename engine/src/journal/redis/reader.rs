@@ -38,12 +38,12 @@ impl Index {
     }
 
     /// Takes up a group that stands at the end.
-    pub(super) fn push(&mut self, header: &Header, bytes: usize) {
-        self.group = header.group;
-        self.seq = header.next_seq() - 1;
+    pub(super) fn push(&mut self, group: u64, first_seq: u64, count: u32, bytes: usize) {
+        self.group = group;
+        self.seq = first_seq + u64::from(count) - 1;
         self.since += bytes;
-        if header.count > 0 && (self.notes.is_empty() || self.since >= NOTE_EVERY) {
-            self.notes.push((header.first_seq, header.group));
+        if count > 0 && (self.notes.is_empty() || self.since >= NOTE_EVERY) {
+            self.notes.push((first_seq, group));
             self.since = 0;
         }
     }
