@@ -347,6 +347,27 @@ fn a_second_owner_is_refused_while_the_lease_lives_and_a_clean_end_gives_it_up()
     server.open(Mode::RedisAlways);
 }
 
+/// Replay may take longer than the lease, and nobody tends the journal meanwhile.
+#[test]
+fn reading_keeps_the_lease_alive_and_does_not_revive_one_that_was_given_up() {
+    if skipped() {
+        return;
+    }
+    let server = TestServer::start(&ALWAYS);
+    let mut journal = server.open(Mode::RedisAlways);
+    commit(&mut journal, 1..=3);
+    let reader = journal.reader();
+    server.ask(&["HSET", HEAD, "until", "0"]);
+    assert_eq!(all(reader.as_ref()), upto(3));
+    assert!(matches!(
+        server.refuses(&server.options(), Mode::RedisAlways),
+        StreamError::Held { .. }
+    ));
+    drop(journal);
+    assert_eq!(all(reader.as_ref()), upto(3));
+    server.open(Mode::RedisAlways);
+}
+
 #[test]
 fn an_older_owner_is_fenced_and_none_of_its_writes_lands() {
     if skipped() {

@@ -290,10 +290,7 @@ impl RedisJournal {
             self.look_again,
             &entry,
         );
-        let walk = Walk::between(self.next_group, self.next_seq);
         let bytes = frame.len();
-        let header = frame::Header::parse(frame.first_chunk().expect("a header is encoded"))
-            .expect("its CRC is not zero with all else");
         self.frame = frame;
         let appended = match placed {
             Ok(appended) => appended,
@@ -312,12 +309,14 @@ impl RedisJournal {
                     "{}: {} replicas have group {} and {} needs {needed}",
                     self.server.place(),
                     appended.replicas,
-                    walk.next_group,
+                    self.next_group,
                     self.mode
                 ),
             });
         }
-        self.index.write().push(&header, bytes);
+        self.index
+            .write()
+            .push(self.next_group, group.first_seq, group.count, bytes);
         self.chain = hash;
         self.next_group += 1;
         self.next_seq += u64::from(group.count);
@@ -458,6 +457,7 @@ impl Journal for RedisJournal {
     fn reader(&self) -> Arc<dyn Reader> {
         Arc::new(RedisReader::new(
             self.server.beside(),
+            self.lease.clone(),
             Arc::clone(&self.index),
         ))
     }
@@ -538,7 +538,12 @@ fn recover(
             match walk.take(entry) {
                 Err(detail) => return Err(StreamError::damaged(server, walk, head.seq, detail)),
                 Ok(header) => {
-                    index.push(&header, entry.frame.len());
+                    index.push(
+                        header.group,
+                        header.first_seq,
+                        header.count,
+                        entry.frame.len(),
+                    );
                     recovery.records += u64::from(header.count);
                     recovery.groups += 1;
                 }

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use super::super::frame::{HEADER, Header};
 use super::super::{JournalError, Reader, Scrubbed, each_record};
 use super::StreamError;
-use super::server::{Fault, Origin, Server, StoredEntry};
+use super::server::{Fault, Lease, Origin, Server, StoredEntry};
 use super::walk::{Walk, missing, spoken};
 
 /// One note covers about this many bytes of frames.
@@ -38,12 +38,12 @@ impl Index {
     }
 
     /// Takes up a group that stands at the end.
-    pub(super) fn push(&mut self, header: &Header, bytes: usize) {
-        self.group = header.group;
-        self.seq = header.next_seq() - 1;
+    pub(super) fn push(&mut self, group: u64, first_seq: u64, count: u32, bytes: usize) {
+        self.group = group;
+        self.seq = first_seq + u64::from(count) - 1;
         self.since += bytes;
-        if header.count > 0 && (self.notes.is_empty() || self.since >= NOTE_EVERY) {
-            self.notes.push((header.first_seq, header.group));
+        if count > 0 && (self.notes.is_empty() || self.since >= NOTE_EVERY) {
+            self.notes.push((first_seq, group));
             self.since = 0;
         }
     }
@@ -76,13 +76,15 @@ type VisitGroup<'a> = dyn FnMut(&Header, &StoredEntry) -> Result<ControlFlow<()>
 #[derive(Debug)]
 pub(super) struct RedisReader {
     server: Mutex<Box<dyn Server>>,
+    lease: Lease,
     index: Arc<RwLock<Index>>,
 }
 
 impl RedisReader {
-    pub(super) fn new(server: Box<dyn Server>, index: Arc<RwLock<Index>>) -> Self {
+    pub(super) fn new(server: Box<dyn Server>, lease: Lease, index: Arc<RwLock<Index>>) -> Self {
         Self {
             server: Mutex::new(server),
+            lease,
             index,
         }
     }
@@ -130,6 +132,9 @@ impl RedisReader {
             Err(Fault::Unreachable(_)) => walk.read(server.as_mut(), end),
             read => read,
         };
+        // An engine that starts reads for as long as it takes before anybody tends its
+        // lease. Once there is a writer this may find another end, and says nothing.
+        let _ = server.renew(&self.lease, end);
         Ok(entries.map_err(StreamError::from)?)
     }
 

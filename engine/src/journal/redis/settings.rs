@@ -90,3 +90,39 @@ impl Settings {
         problems
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sound() -> Settings {
+        Settings {
+            version: (7, 2),
+            role: "master".to_owned(),
+            online_replicas: 1,
+            maxmemory: 0,
+            maxmemory_policy: "allkeys-lru".to_owned(),
+            appendonly: true,
+            appendfsync: Some("always".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_sound_server_serves_every_mode_and_an_old_one_those_that_it_can() {
+        let modes = [
+            Mode::RedisEverysec,
+            Mode::RedisAlways,
+            Mode::RedisWait(1),
+            Mode::RedisWaitaof(1),
+        ];
+        let problems = |version: (u32, u32)| {
+            let settings = Settings { version, ..sound() };
+            modes.map(|mode| {
+                settings.lasting_problems(mode).len() + settings.passing_problems(mode).len()
+            })
+        };
+        assert_eq!(problems((7, 2)), [0, 0, 0, 0]);
+        assert_eq!(problems((7, 0)), [0, 0, 0, 1]);
+        assert_eq!(problems((6, 0)), [1, 1, 1, 2]);
+    }
+}

@@ -1,4 +1,5 @@
+-- Without its token the caller is fenced, should it still have a renewal under way.
 if epoch == mine then
-  redis.call('HSET', KEYS[2], 'until', 0)
+  redis.call('HSET', KEYS[2], 'until', 0, 'token', '')
 end
 return {'OK'}
