@@ -1,6 +1,7 @@
 //! Working time of a warehouse, in Asia/Shanghai (UTC+8, no summer time).
 
 use super::time::{DAY, HOUR, MINUTE, Millis};
+use serde::{Deserialize, Serialize};
 
 /// Offset of Asia/Shanghai.
 const OFFSET: Millis = 8 * HOUR;
@@ -10,7 +11,7 @@ const OFFSET: Millis = 8 * HOUR;
 const HORIZON_DAYS: i64 = 400;
 
 /// Opening hours of one weekday, or of every day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Window {
     /// 0 is every day, 1 Monday … 7 Sunday.
     pub weekday: u8,
@@ -26,7 +27,7 @@ const ALL_DAY: Window = Window {
 };
 
 /// A day, as days since 1970-01-01.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Day(pub i64);
 
 /// What is wrong with a calendar.
@@ -67,7 +68,7 @@ impl Day {
 }
 
 /// When a warehouse works.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Calendar {
     /// Per weekday 1 to 7 in order, none overlapping. Empty: round the clock.
     windows: Vec<Window>,

@@ -1,5 +1,5 @@
-//! One macro for the closed vocabularies of the trade: a number for the wire
-//! and the journal, a stable identifier for people and logs.
+//! One macro for the closed vocabularies of the trade: a number for the wire,
+//! the journal and snapshots, a stable identifier for people and logs.
 
 /// Declares a field-less enum with `ALL`, `number`, `from_number`, `id` and
 /// `from_id`. Numbers equal those of the enum of the same name in
@@ -35,6 +35,21 @@ macro_rules! closed_enum {
             #[must_use]
             pub fn from_id(id: &str) -> Option<Self> {
                 match id { $($id => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_u8(self.number())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let number = u8::deserialize(from)?;
+                Self::from_number(number.into()).ok_or_else(|| {
+                    serde::de::Error::custom(format!("{number} is no {}", stringify!($name)))
+                })
             }
         }
 

@@ -302,7 +302,7 @@ pub struct SkuConfigured {
     pub bundle: Vec<Component>,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize, serde::Deserialize)]
 pub struct Component {
     #[prost(uint32, tag = "1")]
     pub sku: u32,

@@ -43,6 +43,12 @@ impl Names {
         &self.texts[id as usize]
     }
 
+    /// The text of a number, if it was given out.
+    #[must_use]
+    pub fn get(&self, id: NameId) -> Option<&str> {
+        self.texts.get(id as usize).map(|text| &**text)
+    }
+
     /// Adds a name and gives it the next number. The caller has looked before.
     pub fn declare(&mut self, text: &str) -> NameId {
         debug_assert!(self.find(text).is_none(), "{text:?} was declared before");

@@ -30,6 +30,20 @@ impl<T> Table<T> {
         self.parts[part(hash)].find(hash, is)
     }
 
+    /// Makes room for so many more entries in all parts together.
+    pub fn reserve(&mut self, additional: usize, hash_of: impl Fn(&T) -> u64) {
+        // A part may get more than its share.
+        let share = additional / PARTS + additional / PARTS / 8;
+        for part in &mut self.parts {
+            part.reserve(share, &hash_of);
+        }
+    }
+
+    /// Every entry, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.parts.iter().flat_map(HashTable::iter)
+    }
+
     /// Entries that may have this hash.
     pub fn iter_hash(&self, hash: u64) -> impl Iterator<Item = &T> {
         self.parts[part(hash)].iter_hash(hash)

@@ -1,6 +1,7 @@
 //! Closed vocabularies shared by commands, events and answers.
 
 use super::closed_enum::closed_enum;
+use serde::{Deserialize, Serialize};
 
 closed_enum! {
     /// Where an order came from. There is no default.
@@ -71,7 +72,7 @@ closed_enum! {
 }
 
 /// A set of flags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Flags(u32);
 
 impl Flags {

@@ -4,6 +4,8 @@
 //! must give the same state, hash for hash.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::collections::BTreeMap;
+
 use holdfast_engine::domain::command::{
     AdvanceParcel, CancelOrder, Command, ConfirmPayment, FailPayment, Line, PlaceOrder, Principal,
     ReceiveStock, RequestKey, StartPayment, Submission,
@@ -13,7 +15,7 @@ use holdfast_engine::domain::inventory::board::Board;
 use holdfast_engine::domain::orders::lifecycle::{Node, Role};
 use holdfast_engine::domain::outcome::{Answer, Done, OrderView, ParcelView};
 use holdfast_engine::domain::refusal::{Refusal, RefusalCode};
-use holdfast_engine::domain::state::{Decision, Ledger, Merchant, State};
+use holdfast_engine::domain::state::{Decision, Image, Ledger, Merchant, State};
 use holdfast_engine::domain::time::{MINUTE, Millis};
 use holdfast_engine::domain::words::{Bucket, Flag, Flags, HoldState, SourceChannel, Urgency};
 use prost::Message;
@@ -77,7 +79,16 @@ impl House {
     }
 
     pub fn decide(&mut self, submission: &Submission) -> Decision {
+        let mut reborn = self.reborn();
         let decision = self.state.submit(submission, self.now);
+        // A state that was just loaded decides alike.
+        let again = reborn.submit(submission, self.now);
+        assert_eq!(format!("{decision:?}"), format!("{again:?}"));
+        assert_eq!(
+            indexes(&reborn),
+            indexes(&self.state),
+            "after {submission:?}"
+        );
         if let Decision::New(record) | Decision::Fresh(_, Some(record)) = &decision {
             self.journal.push((**record).clone());
         }
@@ -109,6 +120,16 @@ impl House {
         assert!(findings.is_empty(), "{findings:#?}");
     }
 
+    /// The state, loaded from its image.
+    pub fn reborn(&self) -> State {
+        let mut image = Image::new(Board::default());
+        let taken = self.state.image(&mut |part| image.take(part));
+        taken.expect("own image");
+        let reborn = image.finish().expect("own image");
+        assert_eq!(reborn.digest(), self.state.digest());
+        reborn
+    }
+
     /// Replaying the journal, through its bytes, gives the same state; and the
     /// movements in it add up to the counters (S4, S5).
     pub fn check_replay(&self) {
@@ -126,6 +147,23 @@ impl House {
             replayed.digest(),
             self.state.digest(),
             "replay differs from the live state"
+        );
+        let middle = self.journal.len() / 2;
+        let mut resumed = State::new(Board::default());
+        for record in &self.journal[..middle] {
+            resumed.replay(record).expect("own journal");
+        }
+        let mut image = Image::new(Board::default());
+        let taken = resumed.image(&mut |part| image.take(part));
+        taken.expect("own image");
+        let mut resumed = image.finish().expect("own image");
+        for record in &self.journal[middle..] {
+            resumed.replay(record).expect("own journal");
+        }
+        assert_eq!(
+            resumed.digest(),
+            self.state.digest(),
+            "an image and the records after it differ from the live state"
         );
     }
 
@@ -348,4 +386,24 @@ pub fn advance(parcel_id: &str, node: Node) -> Command {
         evidence: Vec::new(),
         warehouse: String::new(),
     }))
+}
+
+/// What follows from a state and is no part of its image, as text.
+fn indexes(state: &State) -> String {
+    let of = |merchant: &Merchant| {
+        let pools: Vec<_> = (merchant.pools.iter())
+            .map(|pool| {
+                let first = pool.next_to_end(Millis::MIN);
+                let lists = (&pool.waiting, &pool.promises);
+                (pool.backordered, lists, pool.scheduled(), first)
+            })
+            .collect();
+        let buyers: BTreeMap<_, _> = merchant.buyers.iter().collect();
+        let queues = (&merchant.due, &merchant.agenda, merchant.totals);
+        format!(
+            "{queues:?} {pools:?} {buyers:?} {:?}",
+            merchant.pools_by_sku
+        )
+    };
+    state.merchants().iter().map(of).collect()
 }

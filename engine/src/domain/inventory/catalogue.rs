@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::domain::calendar::Calendar;
 use crate::domain::event::Component;
 use crate::domain::names::NameId;
+use serde::{Deserialize, Serialize};
 
 /// A warehouse as sourcing and deadlines see it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Warehouse {
     /// Smaller comes first.
     pub rank: i32,
@@ -29,7 +30,7 @@ impl Default for Warehouse {
 }
 
 /// A SKU's own settings.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sku {
     pub pin_batch_at_hold: bool,
     /// Components, if it is a bundle.
@@ -38,7 +39,7 @@ pub struct Sku {
 
 /// A channel SKU: channel, shop, code; `by_outer_code` tells the two code
 /// spaces apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ChannelCode {
     pub source_channel: u8,
     pub shop: NameId,

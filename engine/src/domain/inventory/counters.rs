@@ -67,6 +67,20 @@ impl Counters {
         Ok(())
     }
 
+    /// Every counter, in the order of the buckets.
+    #[must_use]
+    pub fn all(&self) -> Vec<i64> {
+        let units = self.units.iter();
+        units.map(|units| units.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Puts back what [`Counters::all`] gave.
+    pub(crate) fn restore(&self, all: &[i64]) {
+        for (slot, units) in self.units.iter().zip(all) {
+            slot.store(*units, Ordering::Relaxed);
+        }
+    }
+
     fn slot(&self, bucket: Bucket) -> Option<&AtomicI64> {
         self.units.get(usize::from(bucket.number()) - 1)
     }

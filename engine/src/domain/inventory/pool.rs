@@ -8,6 +8,7 @@ use super::counters::Counters;
 use crate::domain::names::NameId;
 use crate::domain::time::Millis;
 use crate::domain::words::Bucket;
+use serde::{Deserialize, Serialize};
 
 /// A hold as the pool knows it: deadline, order, index of the hold.
 pub type DeadlineKey = (Millis, u32, u16);
@@ -16,7 +17,7 @@ pub type DeadlineKey = (Millis, u32, u16);
 pub type PromiseKey = (u32, u16);
 
 /// Units of one batch, by bucket. AVAILABLE means not pinned to any promise.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     pub name: NameId,
     /// `Millis::MAX` for goods that do not expire.

@@ -1,5 +1,6 @@
 //! The agenda: what each role does now, most urgent first, without a scan.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::OrderId;
@@ -72,11 +73,15 @@ impl Agenda {
 
     pub(crate) fn remove(&mut self, roles: &[Role], warehouse: NameId, task: Task) {
         for role in roles {
-            let found = self
-                .queues
-                .get_mut(&(role.number(), warehouse))
-                .is_some_and(|queue| queue.remove(&task));
+            let Entry::Occupied(mut queue) = self.queues.entry((role.number(), warehouse)) else {
+                debug_assert!(false, "{role} has no queue for {task:?}");
+                continue;
+            };
+            let found = queue.get_mut().remove(&task);
             debug_assert!(found, "{task:?} of {role} was not on the agenda");
+            if queue.get().is_empty() {
+                queue.remove();
+            }
         }
     }
 

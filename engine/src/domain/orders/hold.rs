@@ -1,5 +1,6 @@
 //! A hold: stock with a deadline. It ends exactly once.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::domain::names::NameId;
@@ -9,7 +10,7 @@ use crate::planted::planted;
 
 /// One hold of an order. A hold lives while it is HELD or PAYING and
 /// `now < expires_at`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     pub state: HoldState,
     pub created_at: Millis,

@@ -100,6 +100,26 @@ impl Orders {
         id
     }
 
+    /// Makes room in the indexes for so many more orders.
+    pub(crate) fn reserve(&mut self, additional: usize) {
+        let Self {
+            blocks,
+            by_number,
+            by_channel_id,
+            hasher,
+        } = self;
+        let order_of = |id: &OrderId| &blocks[*id as usize / BLOCK][*id as usize % BLOCK];
+        by_number.reserve(additional, |id| hasher.hash_one(&*order_of(id).number));
+        by_channel_id.reserve(additional, |id| {
+            hasher.hash_one(order_of(id).channel_order_id())
+        });
+    }
+
+    /// Orders in the order of placing, at most `size` at a time.
+    pub fn chunks(&self, size: usize) -> impl Iterator<Item = &[Order]> {
+        self.blocks.iter().flat_map(move |block| block.chunks(size))
+    }
+
     /// Every order in the order of placing.
     pub fn iter(&self) -> impl Iterator<Item = (OrderId, &Order)> {
         self.blocks

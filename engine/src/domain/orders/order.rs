@@ -1,5 +1,6 @@
 //! An order: its promises, its holds, its parcels.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::hold::Hold;
@@ -11,7 +12,7 @@ use crate::domain::time::Millis;
 use crate::domain::words::{Bucket, Flag, Flags, OrderStatus, SourceChannel, Urgency};
 
 /// The channel's own id of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChannelOrderId {
     None,
     /// The part of the order number from this byte on.
@@ -21,7 +22,7 @@ pub enum ChannelOrderId {
 }
 
 /// One order of a merchant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     pub number: Box<str>,
     pub channel_order_id: ChannelOrderId,

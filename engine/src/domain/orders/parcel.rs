@@ -4,9 +4,10 @@ use super::lifecycle::{Node, Role};
 use crate::domain::names::NameId;
 use crate::domain::time::Millis;
 use crate::domain::words::{Flag, Flags, OrderStatus};
+use serde::{Deserialize, Serialize};
 
 /// A step in a parcel's life.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     pub node: Node,
     pub role: Role,
@@ -34,7 +35,7 @@ pub enum Colour {
 }
 
 /// One parcel of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parcel {
     pub warehouse: NameId,
     pub node: Node,

@@ -1,5 +1,7 @@
 //! A promise: units of one pool that an order counts on.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::inventory::PoolId;
 use crate::domain::names::NameId;
 use crate::domain::words::Bucket;
@@ -9,7 +11,7 @@ use crate::domain::words::Bucket;
 /// `bucket` says where the reserved units are: HELD with a live hold, ALLOCATED
 /// once paid, PUTBACK after a cancel on the floor, CUSTOMER once departed,
 /// AVAILABLE when given back (the promise is over).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promise {
     pub pool: PoolId,
     /// 0 until units are pinned to a batch.

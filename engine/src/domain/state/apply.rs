@@ -319,7 +319,7 @@ impl Merchant {
         Ok(())
     }
 
-    fn open_pool(&mut self, pool: Pool) {
+    pub(super) fn open_pool(&mut self, pool: Pool) {
         let id = u32::try_from(self.pools.len()).expect("fewer than 2^32 pools");
         self.pool_index.insert((pool.sku, pool.warehouse), id);
         self.pools_by_sku.entry(pool.sku).or_default().push(id);

@@ -45,7 +45,8 @@ pub struct Merchant {
     pub due: DueQueue,
     pub agenda: Agenda,
     pub totals: Totals,
-    /// Orders with a live hold, by buyer; only buyers that are known.
+    /// Orders with a live hold, by buyer, oldest first; only buyers that are known.
+    /// An order with two live holds stands there twice.
     pub buyers: HashMap<u64, SmallVec<[OrderId; 2]>>,
 }
 
@@ -145,7 +146,8 @@ impl Merchant {
         }
         let orders = self.buyers.entry(buyer).or_default();
         if live {
-            orders.push(order);
+            let place = orders.partition_point(|other| *other <= order);
+            orders.insert(place, order);
         } else if planted!(KeepQuota) {
             // The buyer's hold ended and counts on.
         } else if let Some(place) = orders.iter().position(|other| *other == order) {

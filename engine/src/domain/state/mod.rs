@@ -9,8 +9,8 @@ mod admin;
 mod apply;
 mod audit;
 mod cancel;
-mod digest;
 mod floor;
+mod image;
 mod ledger;
 mod merchant;
 mod money;
@@ -25,6 +25,7 @@ mod view;
 use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Principal, RequestKey, Submission};
 use super::event::{DocumentOpened, Entry, Event, MerchantOpened, Record};
@@ -38,13 +39,14 @@ use super::time::Millis;
 use crate::planted::planted;
 
 pub use audit::Finding;
+pub use image::{Image, ImageDigest, ImageError};
 pub use ledger::Ledger;
 pub use merchant::{Merchant, Totals};
 pub use ticking::Advance;
 use tx::Tx;
 
 /// A credential as the state knows it: never the secret, only its hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
     pub merchant: u32,
     pub actor: Box<str>,
@@ -99,7 +101,7 @@ struct Requests {
     hasher: FixedState,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Answered {
     key: u128,
     fingerprint: u64,
