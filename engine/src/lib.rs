@@ -5,7 +5,8 @@
 //!
 //! - [`domain`] decides. Pure: time is an argument, the same commands at the
 //!   same times give the same records, byte for byte.
-//! - [`journal`] keeps records; [`vault`] keeps the sealed order documents.
+//! - [`journal`] keeps records; [`snapshots`] spare a start the replay of all of
+//!   them; [`vault`] keeps the sealed order documents.
 //! - [`wire`] turns the public messages into commands and outcomes into replies.
 //! - [`engine`] runs it all: one lock, one journal thread, one ticker.
 //! - [`views`] draws the lifecycle; [`clock`] keeps time from jumping.
@@ -15,6 +16,7 @@ pub mod domain;
 pub mod engine;
 pub mod journal;
 pub mod planted;
+pub mod snapshots;
 pub mod vault;
 pub mod views;
 pub mod wire;

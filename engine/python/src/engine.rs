@@ -225,7 +225,7 @@ impl Engine {
     /// reply waits for, as JSON.
     fn recovery_json(&self) -> PyResult<String> {
         self.with(|inner| {
-            let mut told = serde_json::to_value(inner.recovery())
+            let mut told = serde_json::to_value(inner.recovered())
                 .expect("a report has only plain keys and values");
             told["persistence"] = inner.persistence().into();
             told["durability"] = inner.durability().to_string().into();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use holdfast_engine::engine::{OpenError as Inner, Reply};
 use holdfast_engine::journal::JournalError;
+use holdfast_engine::snapshots::SnapshotError;
 use holdfast_engine::wire::status;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
@@ -64,6 +65,7 @@ pub fn unusable(py: Python<'_>, message: String, reason: &str, facts: &[(&str, S
 pub fn not_opened(py: Python<'_>, error: &Inner) -> PyErr {
     let (reason, facts) = match error {
         Inner::Journal(error) => journal_facts(error),
+        Inner::Snapshot(error) => snapshot_facts(error),
         Inner::Vault(_) => ("DOCUMENTS_UNUSABLE", Vec::new()),
         Inner::Inconsistent(error) => {
             ("JOURNAL_INCONSISTENT", vec![("seq", error.seq.to_string())])
@@ -80,6 +82,29 @@ pub fn not_opened(py: Python<'_>, error: &Inner) -> PyErr {
 pub fn journal_failed(py: Python<'_>, error: &JournalError) -> PyErr {
     let (reason, facts) = journal_facts(error);
     unusable(py, error.to_string(), reason, &facts)
+}
+
+fn snapshot_facts(error: &SnapshotError) -> (&'static str, Vec<(&'static str, String)>) {
+    match error {
+        SnapshotError::Journal(error) => journal_facts(error),
+        SnapshotError::Ahead {
+            path,
+            seq,
+            last_seq,
+        } => (
+            "JOURNAL_BEHIND",
+            vec![
+                ("path", path.display().to_string()),
+                ("seq", seq.to_string()),
+                ("last_seq", last_seq.to_string()),
+            ],
+        ),
+        SnapshotError::NoneLeft { first_seq, .. } => (
+            "SNAPSHOT_MISSING",
+            vec![("first_seq", first_seq.to_string())],
+        ),
+        _ => ("SNAPSHOT_UNUSABLE", Vec::new()),
+    }
 }
 
 fn journal_facts(error: &JournalError) -> (&'static str, Vec<(&'static str, String)>) {

@@ -68,6 +68,7 @@ closed_enum! {
         Internal = 94 "INTERNAL",
         WatchTooSlow = 96 "WATCH_TOO_SLOW",
         DiskShort = 97 "DISK_SHORT",
+        KeyExpired = 98 "KEY_EXPIRED",
     }
 }
 
@@ -295,6 +296,7 @@ pub const SPECS: &[RefusalSpec] = specs! {
     Internal Internal fresh "Something is wrong inside the engine; incident {incident}. Report it." "引擎内部错误，编号 {incident}。请上报。";
     WatchTooSlow OutOfRange fresh "Position {seq} cannot be delivered: {detail}. Read the state, then watch from its state_seq." "位置 {seq} 无法送达：{detail}。请先读取状态，再从 state_seq 继续订阅。";
     DiskShort ResourceExhausted fresh "The disk has {free_mib} MiB left and new orders need {needed_mib}. Releases, payments and scans go on. Make room; orders are taken again at once." "磁盘仅剩 {free_mib} MiB，接收新订单需要 {needed_mib} MiB。释放、付款与扫描照常。请清理磁盘，空间恢复后立即接单。";
+    KeyExpired AlreadyExists fresh "This request was answered in record {seq}, and the journal keeps records from {first_seq} on. Nothing was done now; read the order to see what became of it." "该请求已在第 {seq} 条记录中处理，日志仅保留第 {first_seq} 条之后的记录。本次未做任何操作，请查询订单了解结果。";
 };
 
 #[cfg(test)]

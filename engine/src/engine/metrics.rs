@@ -34,12 +34,20 @@ pub struct Metrics {
     pub mended_frames: u64,
     /// Sealed documents taken from the other copy by scrubs.
     pub mended_documents: u64,
+    /// Snapshots taken by this engine, attempts that failed, and the last record of the
+    /// newest one; 0: none.
+    pub snapshots: u64,
+    pub snapshot_failures: u64,
+    pub snapshot_seq: u64,
+    /// The first record that the journal keeps.
+    pub first_seq: u64,
     pub journal: WriterMetrics,
 }
 
 pub(super) fn collect(shared: &Shared) -> Metrics {
     let now = shared.clock.now();
-    let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    // Acquire: a count of snapshots comes with the place of the last one.
+    let get = |counter: &AtomicU64| counter.load(Ordering::Acquire);
     let space = shared.writer.space();
     let (clock_steps, clock_step_ms) = shared.clock.steps();
     let state = shared.core.lock();
@@ -67,14 +75,18 @@ pub(super) fn collect(shared: &Shared) -> Metrics {
         clock_step_ms,
         deadlines_frozen: state.frozen_at().is_some(),
         incidents: get(&shared.incidents),
-        recovered_records: shared.recovery.records,
-        torn_tail_bytes: shared.recovery.torn_bytes,
+        recovered_records: shared.recovered.journal.records,
+        torn_tail_bytes: shared.recovered.journal.torn_bytes,
         disk_free_bytes: space.map_or(0, Space::free_bytes),
         disk_short: space.is_some_and(|space| space.short().is_some()),
         scrubs: get(&shared.scrubs.scrubs),
         scrub_failures: get(&shared.scrubs.failures),
-        mended_frames: shared.recovery.stale_frames + get(&shared.scrubs.mended_frames),
+        mended_frames: shared.recovered.journal.stale_frames + get(&shared.scrubs.mended_frames),
         mended_documents: get(&shared.scrubs.mended_documents),
+        snapshots: get(&shared.snapshot_counts.taken),
+        snapshot_failures: get(&shared.snapshot_counts.failures),
+        snapshot_seq: get(&shared.snapshot_counts.last_seq).max(shared.recovered.snapshot_seq),
+        first_seq: shared.reader.first_seq(),
         journal: shared.writer.metrics(),
     }
 }

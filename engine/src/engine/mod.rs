@@ -8,9 +8,11 @@
 mod metrics;
 mod scrubber;
 mod settings;
+mod snapshotter;
 mod ticker;
 mod watch;
 
+use std::ops::ControlFlow as Flow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -29,9 +31,10 @@ use crate::domain::outcome::Answer;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::state::{Decision, Finding, Ledger, State};
 use crate::journal::{
-    CommitError, Durability, FileJournal, FileOptions, FolderLock, Journal, MemoryJournal, Mode,
-    Reader, Recovery, Space, Writer,
+    CommitError, Durability, FileJournal, FileOptions, Folder, FolderLock, Journal, JournalError,
+    MemoryJournal, Mode, Reader, Recovery, Space, Writer,
 };
+use crate::snapshots::{Head, SnapshotError, Snapshots, Start};
 use crate::vault::{Vault, VaultError};
 use crate::views::Locale;
 use crate::wire::decode::{self, Decoded, Request};
@@ -45,6 +48,7 @@ pub use settings::{ClockChoice, Settings};
 pub use watch::Watch;
 
 use scrubber::{ScrubCounts, Scrubber};
+use snapshotter::{SnapshotCounts, Snapshotter};
 use ticker::Ticker;
 
 /// A call from any front. Everything about it except the socket is here.
@@ -106,6 +110,8 @@ pub enum OpenError {
         "{0}. The journal and this version of the engine do not agree; restore a backup or use the version that wrote it"
     )]
     Inconsistent(#[from] crate::domain::state::Inconsistent),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     #[error("record {seq} of the journal cannot be read: {detail}")]
     Record { seq: u64, detail: String },
     #[error("the setting {setting} is wrong: {detail}")]
@@ -127,7 +133,9 @@ pub(crate) struct Shared {
     phase: AtomicU8,
     settings: Settings,
     durability: Durability,
-    recovery: Recovery,
+    recovered: Recovered,
+    snapshots: Option<Snapshots>,
+    snapshot_counts: SnapshotCounts,
     scrubs: ScrubCounts,
     incidents: AtomicU64,
     /// Dropped last: another engine may open the folder only after everything.
@@ -140,6 +148,20 @@ pub struct Engine {
     shared: Arc<Shared>,
     ticker: Option<Ticker>,
     scrubber: Option<Scrubber>,
+    snapshotter: Option<Snapshotter>,
+}
+
+/// What opening an engine found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Recovered {
+    #[serde(flatten)]
+    pub journal: Recovery,
+    /// The last record of the snapshot that the start began with; 0: none.
+    pub snapshot_seq: u64,
+    /// Records replayed after it.
+    pub replayed: u64,
+    /// Why newer snapshots were not used.
+    pub rejected_snapshots: Vec<String>,
 }
 
 /// What a call waits for, and how it then answers.
@@ -173,15 +195,9 @@ impl Engine {
     pub fn open_with_clock(settings: Settings, clock: Clock) -> Result<Self, OpenError> {
         let stores = Stores::open(&settings)?;
         let board = Board::default();
-        let mut state = State::new(board.clone());
-        replay(
-            &mut state,
-            stores.reader.as_ref(),
-            stores.recovery.last_seq,
-            &mut |_| {},
-        )?;
-        let vault = Arc::new(stores.vault);
         let durability = stores.journal.durability();
+        let (mut state, recovered) = stores.state(&board)?;
+        let vault = Arc::new(stores.vault);
         let flush = Arc::clone(&vault);
         let writer = Writer::start(stores.journal, Box::new(move || flush.sync()));
         let started = state.start(clock.now(), env!("CARGO_PKG_VERSION"));
@@ -196,7 +212,9 @@ impl Engine {
             phase: AtomicU8::new(Phase::Serving as u8),
             settings,
             durability,
-            recovery: stores.recovery,
+            recovered,
+            snapshots: stores.snapshots,
+            snapshot_counts: SnapshotCounts::default(),
             scrubs: ScrubCounts::default(),
             incidents: AtomicU64::new(0),
             _lock: stores.lock,
@@ -205,10 +223,13 @@ impl Engine {
         let ticker = Some(Ticker::start(&shared));
         let scrubber = (shared.settings.scrub_every_s > 0)
             .then(|| Scrubber::start(&shared, Duration::from_secs(shared.settings.scrub_every_s)));
+        let snapshotter = (shared.snapshots.is_some() && shared.settings.snapshot_every > 0)
+            .then(|| Snapshotter::start(&shared));
         Ok(Self {
             shared,
             ticker,
             scrubber,
+            snapshotter,
         })
     }
 
@@ -332,8 +353,18 @@ impl Engine {
 
     /// What recovery found at the start.
     #[must_use]
-    pub fn recovery(&self) -> &Recovery {
-        &self.shared.recovery
+    pub fn recovered(&self) -> &Recovered {
+        &self.shared.recovered
+    }
+
+    /// Takes a snapshot of what is durable now, beside the running engine. Gives the
+    /// newest one if nothing happened since, and `None` for an engine in memory.
+    ///
+    /// # Errors
+    /// [`OpenError`], as replaying the journal and writing files give; the engine and
+    /// the snapshots that were there are as before.
+    pub fn snapshot(&self) -> Result<Option<Head>, OpenError> {
+        snapshotter::take(&self.shared)
     }
 
     /// Takes nothing new from here on; what is under way is finished.
@@ -351,6 +382,9 @@ impl Engine {
         self.drain();
         if let Some(ticker) = self.ticker.take() {
             ticker.stop();
+        }
+        if let Some(snapshotter) = self.snapshotter.take() {
+            snapshotter.stop(&self.shared);
         }
         if let Some(scrubber) = self.scrubber.take() {
             scrubber.stop();
@@ -716,10 +750,15 @@ impl Shared {
     }
 
     fn stored(&self, seq: u64) -> Result<Record, Refusal> {
-        let bytes = self
-            .reader
-            .read(seq)
-            .map_err(|error| self.incident(&error.to_string()))?;
+        let bytes = self.reader.read(seq).map_err(|error| {
+            let first_seq = self.reader.first_seq();
+            if seq < first_seq {
+                return Refusal::new(RefusalCode::KeyExpired)
+                    .fact("seq", seq)
+                    .fact("first_seq", first_seq);
+            }
+            self.incident(&error.to_string())
+        })?;
         Record::decode(bytes.as_slice()).map_err(|error| self.incident(&error.to_string()))
     }
 
@@ -965,6 +1004,7 @@ struct Stores {
     reader: Arc<dyn Reader>,
     vault: Vault,
     recovery: Recovery,
+    snapshots: Option<Snapshots>,
     lock: Option<FolderLock>,
 }
 
@@ -978,6 +1018,7 @@ impl Stores {
                 reader,
                 vault: Vault::memory(),
                 recovery: Recovery::default(),
+                snapshots: None,
                 lock: None,
             });
         };
@@ -994,6 +1035,7 @@ impl Stores {
             Some(mirror) => FileJournal::open_mirrored(&folder, mirror, options)?,
         };
         let reader = journal.reader();
+        let snapshots = open_snapshots(path)?;
         let vault = open_vault(
             path,
             settings.mirror.as_deref(),
@@ -1004,9 +1046,50 @@ impl Stores {
             reader,
             vault,
             recovery,
+            snapshots: Some(snapshots),
             lock: Some(lock),
         })
     }
+
+    /// The state that the newest usable snapshot and the records after it give.
+    fn state(&self, board: &Board) -> Result<(State, Recovered), OpenError> {
+        let (reader, last_seq) = (self.reader.as_ref(), self.recovery.last_seq);
+        let promised = is_promised(self.journal.durability());
+        let start = match &self.snapshots {
+            None => Start::from_nothing(board),
+            Some(snapshots) => {
+                let start = snapshots.start(reader, last_seq, promised, board)?;
+                snapshots.set_aside(&start.rejected)?;
+                start
+            }
+        };
+        let snapshot_seq = start.state.seq();
+        let rejected = start.rejected.iter().map(ToString::to_string);
+        let recovered = Recovered {
+            journal: self.recovery.clone(),
+            snapshot_seq,
+            replayed: last_seq - snapshot_seq,
+            rejected_snapshots: rejected.collect(),
+        };
+        let mut state = start.state;
+        replay(&mut state, reader, last_seq, &mut |_, _| Flow::Continue(()))?;
+        Ok((state, recovered))
+    }
+}
+
+/// True if what is acknowledged outlives more than the engine's process.
+const fn is_promised(durability: Durability) -> bool {
+    !matches!(durability, Durability::Memory | Durability::Logged)
+}
+
+fn open_snapshots(path: &Path) -> Result<Snapshots, SnapshotError> {
+    let path = path.join("snapshots");
+    let folder = Folder::create(&path).map_err(|source| SnapshotError::Io {
+        action: "create",
+        path,
+        source,
+    })?;
+    Ok(Snapshots::new(Arc::new(folder)))
 }
 
 fn open_vault(
@@ -1032,32 +1115,46 @@ pub fn rotate_key(path: &Path, key_file: Option<&Path>) -> Result<u32, OpenError
     Ok(open_vault(path, None, key_file)?.rotate()?)
 }
 
+/// Replays the records behind `state` up to `last_seq`. `also` sees each record and the
+/// state after it, and may end the replay.
 fn replay(
     state: &mut State,
     reader: &dyn Reader,
     last_seq: u64,
-    also: &mut dyn FnMut(&Record),
+    also: &mut dyn FnMut(&Record, &State) -> Flow<()>,
 ) -> Result<(), OpenError> {
     let mut failure: Option<OpenError> = None;
-    reader.scan(1, last_seq, &mut |seq, bytes| {
+    let mut ended = false;
+    reader.scan(state.seq() + 1, last_seq, &mut |seq, bytes| {
         let step = Record::decode(bytes)
             .map_err(|error| OpenError::Record {
                 seq,
                 detail: error.to_string(),
             })
             .and_then(|record| {
-                also(&record);
-                state.replay(&record).map_err(OpenError::from)
+                if seq != state.seq() + 1 {
+                    return Err(JournalError::Missing {
+                        seq: state.seq() + 1,
+                    }
+                    .into());
+                }
+                state.replay(&record)?;
+                Ok(also(&record, state))
             });
-        match step {
-            Ok(()) => std::ops::ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                std::ops::ControlFlow::Break(())
-            }
-        }
+        step.unwrap_or_else(|error| {
+            failure = Some(error);
+            Flow::Break(())
+        })
+        .map_break(|()| ended = true)
     })?;
-    failure.map_or(Ok(()), Err)
+    match failure {
+        Some(error) => Err(error),
+        None if state.seq() < last_seq && !ended => Err(JournalError::Missing {
+            seq: state.seq() + 1,
+        }
+        .into()),
+        None => Ok(()),
+    }
 }
 
 /// The state that a data folder's journal gives, and where it differs from itself
@@ -1071,12 +1168,36 @@ pub fn replay_folder(
     mirror: Option<&Path>,
 ) -> Result<(State, Vec<Finding>), OpenError> {
     let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"), mirror)?;
-    let mut state = State::new(Board::default());
-    let mut ledger = Ledger::default();
-    replay(&mut state, reader.as_ref(), last_seq, &mut |record| {
-        ledger.book(record);
-    })?;
-    let mut findings = state.audit();
+    let snapshots = Snapshots::new(Arc::new(Folder::at(&path.join("snapshots"))));
+    let board = Board::default();
+    let start = match reader.first_seq() {
+        1 => Start::from_nothing(&board),
+        _ => snapshots.start(reader.as_ref(), last_seq, true, &board)?,
+    };
+    let mut state = start.state;
+    let mut ledger = Ledger::of(&state);
+    let mut findings = Vec::new();
+    let mut heads = snapshots.heads()?;
+    heads.retain(|head| head.seq > state.seq());
+    replay(
+        &mut state,
+        reader.as_ref(),
+        last_seq,
+        &mut |record, state| {
+            ledger.book(record);
+            for head in heads.iter().filter(|head| head.seq == state.seq()) {
+                if head.state_hash != state.digest() {
+                    findings.push(Finding {
+                        identity: "R",
+                        subject: format!("snapshot {}", head.seq),
+                        detail: "holds another state than the journal gives".into(),
+                    });
+                }
+            }
+            Flow::Continue(())
+        },
+    )?;
+    findings.extend(state.audit());
     findings.extend(ledger.audit(&state));
     Ok((state, findings))
 }

@@ -32,6 +32,11 @@ pub struct Settings {
     pub low_water_bytes: u64,
     /// Bytes after which the journal begins another file.
     pub segment_bytes: u64,
+    /// Records after which a snapshot is taken beside the running engine; 0: never.
+    pub snapshot_every: u64,
+    /// Days for which the journal keeps every record; older ones go once two
+    /// snapshots hold them. 0: for ever.
+    pub keep_days: u32,
     /// Merchant of calls without a credential, and of the bootstrap credential.
     pub merchant: String,
     /// Calls without a credential act as ADMIN of `merchant`: for embedding only.
@@ -56,6 +61,8 @@ impl Default for Settings {
             scrub_every_s: 86_400,
             low_water_bytes: 64 << 20,
             segment_bytes: 64 << 20,
+            snapshot_every: 250_000,
+            keep_days: 180,
             merchant: "default".into(),
             embedded: true,
             bootstrap_token_sha256: None,

@@ -86,6 +86,20 @@ impl Watch {
         .encode_to_vec()
     }
 
+    /// Says that records are no longer kept, and goes on behind them.
+    fn leap(&mut self, first_seq: u64) {
+        let gap = pb::Gap {
+            from_seq: self.after_seq + 1,
+            upto_seq: first_seq - 1,
+            reason: "the journal no longer keeps these records; read the state instead".into(),
+        };
+        let response = pb::WatchEventsResponse {
+            item: Some(pb::watch_events_response::Item::Gap(gap)),
+        };
+        self.spare.push_back(response.encode_to_vec());
+        self.after_seq = first_seq - 1;
+    }
+
     fn read_on(&mut self, durable: u64) -> Result<(), Reply> {
         let upto = durable.min(self.after_seq + RECORDS_PER_TAKE);
         let mut records: Vec<(u64, Record)> = Vec::new();
@@ -98,6 +112,12 @@ impl Watch {
                 }
                 ControlFlow::Continue(())
             });
+        // Asked after reading: what went meanwhile was not read whole.
+        let first_seq = self.shared.reader.first_seq();
+        if first_seq > self.after_seq + 1 {
+            self.leap(first_seq);
+            return Ok(());
+        }
         if let Err(error) = scanned {
             return Err(Reply::refused(
                 &self.shared.incident(&error.to_string()),

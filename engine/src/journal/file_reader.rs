@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 
 use super::copies::{Copies, Files};
 use super::file::Index;
-use super::frame::{HEADER, Header};
+use super::frame::{self, HEADER, Header};
 use super::segment::{Found, START};
 use super::survey::{Scope, Survey};
 use super::{JournalError, Reader, Scrubbed, each_record};
@@ -19,6 +19,9 @@ pub(super) struct FileReader {
     copies: Copies,
     index: Arc<RwLock<Index>>,
 }
+
+/// Sees a whole frame; `None` for a body that does not add up.
+type VisitFrame<'a> = dyn FnMut(&Header, &[u8]) -> Option<ControlFlow<()>> + 'a;
 
 /// A place in the journal.
 struct Place {
@@ -86,6 +89,56 @@ impl Reader for FileReader {
         if from_seq > upto_seq {
             return Ok(());
         }
+        self.each_frame(from_seq, &mut |header, frame| {
+            if header.first_seq > upto_seq {
+                return Some(ControlFlow::Break(()));
+            }
+            let mut seq = header.first_seq;
+            each_record(&frame[HEADER..], |record| {
+                let this = seq;
+                seq += 1;
+                if this < from_seq {
+                    ControlFlow::Continue(())
+                } else if this > upto_seq {
+                    ControlFlow::Break(())
+                } else {
+                    visit(this, record)
+                }
+            })
+        })
+    }
+
+    fn anchor(&self, seq: u64) -> Result<[u8; 16], JournalError> {
+        let mut anchor = None;
+        self.each_frame(seq, &mut |header, frame| {
+            if header.next_seq() <= seq {
+                return Some(ControlFlow::Continue(()));
+            }
+            if header.first_seq <= seq {
+                anchor = Some(frame::anchor_of(frame));
+            }
+            Some(ControlFlow::Break(()))
+        })?;
+        anchor.ok_or(JournalError::Missing { seq })
+    }
+
+    fn scrub(&self, pace: &mut dyn FnMut(u64)) -> Result<Scrubbed, JournalError> {
+        let first = self.first_seq();
+        match self.scrub_once(pace) {
+            // Old segments were removed while it read them.
+            Err(JournalError::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && self.first_seq() != first =>
+            {
+                self.scrub_once(pace)
+            }
+            scrubbed => scrubbed,
+        }
+    }
+}
+
+impl FileReader {
+    /// Visits whole frames from about a record on to the end.
+    fn each_frame(&self, from_seq: u64, visit: &mut VisitFrame<'_>) -> Result<(), JournalError> {
         let Some(mut place) = self.start(from_seq) else {
             return Ok(());
         };
@@ -111,35 +164,17 @@ impl Reader for FileReader {
                 detail,
             };
             match reading.found {
-                Found::Frame(header) => {
-                    if header.first_seq > upto_seq {
-                        return Ok(());
+                Found::Frame(header) => match visit(&header, &buffer) {
+                    Some(ControlFlow::Continue(())) => {
+                        place.offset += header.size();
+                        place.seq = header.next_seq();
                     }
-                    let mut seq = header.first_seq;
-                    let walked = each_record(&buffer[HEADER..], |record| {
-                        let this = seq;
-                        seq += 1;
-                        if this < from_seq {
-                            ControlFlow::Continue(())
-                        } else if this > upto_seq {
-                            ControlFlow::Break(())
-                        } else {
-                            visit(this, record)
-                        }
-                    });
-                    match walked {
-                        Some(ControlFlow::Continue(())) => {
-                            place.offset += header.size();
-                            place.seq = header.next_seq();
-                        }
-                        Some(ControlFlow::Break(())) => return Ok(()),
-                        None => {
-                            let detail =
-                                format!("the records of group {} do not add up", header.group);
-                            return Err(corrupt(&place, detail));
-                        }
+                    Some(ControlFlow::Break(())) => return Ok(()),
+                    None => {
+                        let detail = format!("the records of group {} do not add up", header.group);
+                        return Err(corrupt(&place, detail));
                     }
-                }
+                },
                 Found::Nothing => {
                     let Some(next) = self.after(place.segment) else {
                         return Ok(());
@@ -153,21 +188,6 @@ impl Reader for FileReader {
         }
     }
 
-    fn scrub(&self, pace: &mut dyn FnMut(u64)) -> Result<Scrubbed, JournalError> {
-        let first = self.first_seq();
-        match self.scrub_once(pace) {
-            // Old segments were removed while it read them.
-            Err(JournalError::Io { source, .. })
-                if source.kind() == io::ErrorKind::NotFound && self.first_seq() != first =>
-            {
-                self.scrub_once(pace)
-            }
-            scrubbed => scrubbed,
-        }
-    }
-}
-
-impl FileReader {
     fn scrub_once(&self, pace: &mut dyn FnMut(u64)) -> Result<Scrubbed, JournalError> {
         let end = {
             let index = self.index.read();

@@ -81,6 +81,12 @@ pub(super) fn chain_of(frame: &[u8]) -> Chain {
         .expect("a hash has 32 bytes")
 }
 
+/// What identifies a group and everything before it: a hash over its header, which
+/// holds the chain and the checksum of its body.
+pub(super) fn anchor_of(frame: &[u8]) -> Chain {
+    chain_of(&frame[..HEADER])
+}
+
 /// Writes a frame into `out`, replacing what was there.
 pub(super) fn encode(
     out: &mut Vec<u8>,

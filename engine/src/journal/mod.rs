@@ -153,6 +153,13 @@ pub trait Reader: Send + Sync + std::fmt::Debug {
         visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), JournalError>;
 
+    /// What identifies the group of a record and the whole history before it: two
+    /// journals with the same anchor there hold the same records up to it.
+    ///
+    /// # Errors
+    /// [`JournalError::Missing`] if there is no such record, others as [`Reader::scan`].
+    fn anchor(&self, seq: u64) -> Result<[u8; 16], JournalError>;
+
     /// Reads everything that is durable again, and mends what one copy has wrong
     /// and another has right. `pace` is told the bytes read, and may wait.
     ///

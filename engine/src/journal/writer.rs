@@ -53,6 +53,8 @@ struct Desk {
     queue: Queue<Completion>,
     /// More is about to be appended; until then it is not worth a sync.
     gathering_until: Option<Instant>,
+    /// Records before this one are no longer needed.
+    trim_before: Option<u64>,
     closing: bool,
 }
 
@@ -121,6 +123,7 @@ impl Writer {
             desk: Mutex::new(Desk {
                 queue: Queue::behind(last_seq),
                 gathering_until: None,
+                trim_before: None,
                 closing: false,
             }),
             work: Condvar::new(),
@@ -180,6 +183,12 @@ impl Writer {
         if !desk.queue.is_empty() {
             self.shared.work.notify_one();
         }
+    }
+
+    /// Asks for [`Journal::trim`], when there is time. A snapshot must hold what goes.
+    pub fn trim(&self, before_seq: u64) {
+        self.shared.desk.lock().trim_before = Some(before_seq);
+        self.shared.work.notify_one();
     }
 
     /// Runs `completion` when `seq` is durable, or known not to become so: at
@@ -353,6 +362,7 @@ fn run(
                 journal.seal()?;
                 unsealed = false;
             }
+            Next::Trim(before_seq) => journal.trim(before_seq)?,
             Next::Tend => {}
             Next::Close => {
                 if unsealed {
@@ -392,6 +402,7 @@ fn commit(shared: &Shared, journal: &mut dyn Journal, taken: &Taken) -> io::Resu
 enum Next {
     Commit,
     Seal,
+    Trim(u64),
     /// Nothing came for a while.
     Tend,
     Close,
@@ -413,6 +424,9 @@ fn take(shared: &Shared, taken: &mut Taken, idle: Option<Duration>) -> Next {
             desk.queue.take(taken);
             return Next::Commit;
         }
+        if let Some(before_seq) = desk.trim_before.take() {
+            return Next::Trim(before_seq);
+        }
         if desk.closing {
             return Next::Close;
         }
@@ -422,6 +436,7 @@ fn take(shared: &Shared, taken: &mut Taken, idle: Option<Duration>) -> Next {
         };
         if shared.work.wait_for(&mut desk, nap).timed_out()
             && desk.queue.is_empty()
+            && desk.trim_before.is_none()
             && !desk.closing
         {
             return then;

@@ -19,6 +19,25 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// The books as they stand in a state, to go on from there.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let mut sums = BTreeMap::new();
+        for (number, merchant) in (0..).zip(state.merchants()) {
+            for (id, pool) in (0..).zip(&merchant.pools) {
+                let mut units = [0; Bucket::ALL.len()];
+                for (slot, bucket) in units.iter_mut().zip(Bucket::ALL) {
+                    *slot = pool.counters.get(*bucket);
+                }
+                sums.insert((number, id), units);
+            }
+        }
+        Self {
+            sums,
+            wrong: Vec::new(),
+        }
+    }
+
     /// Books a record's movements.
     pub fn book(&mut self, record: &Record) {
         let movements = record.events.iter().flat_map(|entry| &entry.movements);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::super::frame::{HEADER, Header};
+use super::super::frame::{self, HEADER, Header};
 use super::super::{JournalError, Reader, Scrubbed, each_record};
 use super::StreamError;
 use super::server::{Fault, Lease, Origin, Server, StoredEntry};
@@ -201,6 +201,21 @@ impl Reader for RedisReader {
             })
             .ok_or_else(|| format!("the records of group {} do not add up", header.group))
         })
+    }
+
+    fn anchor(&self, seq: u64) -> Result<[u8; 16], JournalError> {
+        let mut anchor = None;
+        let walk = self.index.read().start(seq);
+        self.each_group(walk, &mut |header, entry| {
+            if header.next_seq() <= seq {
+                return Ok(ControlFlow::Continue(()));
+            }
+            if header.first_seq <= seq {
+                anchor = Some(frame::anchor_of(&entry.frame));
+            }
+            Ok(ControlFlow::Break(()))
+        })?;
+        anchor.ok_or(JournalError::Missing { seq })
     }
 
     fn scrub(&self, pace: &mut dyn FnMut(u64)) -> Result<Scrubbed, JournalError> {

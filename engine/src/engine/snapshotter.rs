@@ -1,0 +1,159 @@
+//! The snapshotter: replays the journal beside the live engine, and keeps what comes
+//! of it in a file. It never takes the engine's lock; what it needs is on disk.
+
+use std::ops::ControlFlow as Flow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use prost::Message;
+
+use super::{OpenError, Shared, is_promised, replay};
+use crate::domain::event::Record;
+use crate::domain::inventory::board::Board;
+use crate::domain::time::{DAY, Millis};
+use crate::journal::{JournalError, Reader};
+use crate::snapshots::{Head, SnapshotError};
+
+/// How often it looks whether enough has happened.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After a failure it waits so long.
+const PAUSE: Duration = Duration::from_secs(60);
+/// Others go first.
+const NICE: i32 = 19;
+
+/// What came of snapshots so far.
+#[derive(Debug, Default)]
+pub(super) struct SnapshotCounts {
+    pub taken: AtomicU64,
+    pub failures: AtomicU64,
+    /// The last record of the newest one.
+    pub last_seq: AtomicU64,
+    /// One at a time.
+    turn: Mutex<()>,
+}
+
+/// The snapshotter's thread. Stops when told to.
+#[derive(Debug)]
+pub(super) struct Snapshotter {
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Snapshotter {
+    pub(super) fn start(shared: &Arc<Shared>) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let weak = Arc::downgrade(shared);
+        let thread = thread::Builder::new()
+            .name("holdfast-snapshot".into())
+            .spawn(move || {
+                // Refused where the system does not know it; it is a courtesy.
+                let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+                let mut nap = LOOK_EVERY;
+                while stopped.recv_timeout(nap) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    nap = look(&weak);
+                }
+            })
+            .expect("the system gives a thread");
+        Self { stop, thread }
+    }
+
+    pub(super) fn stop(self, shared: &Shared) {
+        if let Some(snapshots) = &shared.snapshots {
+            snapshots.stop();
+        }
+        drop(self.stop);
+        let _ = self.thread.join();
+    }
+}
+
+/// Takes a snapshot if it is time; gives how long to wait then.
+fn look(shared: &Weak<Shared>) -> Duration {
+    let Some(shared) = shared.upgrade() else {
+        return LOOK_EVERY;
+    };
+    let counts = &shared.snapshot_counts;
+    let last = counts.last_seq.load(Ordering::Relaxed);
+    let since = shared.writer.durable_seq() - last.max(shared.recovered.snapshot_seq);
+    if since < shared.settings.snapshot_every {
+        return LOOK_EVERY;
+    }
+    match take(&shared) {
+        Ok(_) | Err(OpenError::Snapshot(SnapshotError::Stopped)) => LOOK_EVERY,
+        Err(error) => {
+            counts.failures.fetch_add(1, Ordering::Relaxed);
+            let detail = error.to_string();
+            eprintln!(r#"{{"level":"error","event":"snapshot_failed","detail":{detail:?}}}"#);
+            PAUSE
+        }
+    }
+}
+
+/// Takes a snapshot of what is durable, and lets the journal go of what is too old.
+pub(super) fn take(shared: &Shared) -> Result<Option<Head>, OpenError> {
+    let Some(snapshots) = &shared.snapshots else {
+        return Ok(None);
+    };
+    let counts = &shared.snapshot_counts;
+    let _turn = counts.turn.lock();
+    let upto = shared.writer.durable_seq();
+    let reader = shared.reader.as_ref();
+    let promised = is_promised(shared.durability);
+    let start = snapshots.start(reader, upto, promised, &Board::default())?;
+    let head = match start.head {
+        Some(head) if head.seq == upto => head,
+        _ => {
+            let mut state = start.state;
+            replay(
+                &mut state,
+                reader,
+                upto,
+                &mut |_, _| match snapshots.is_stopped() {
+                    true => Flow::Break(()),
+                    false => Flow::Continue(()),
+                },
+            )?;
+            if snapshots.is_stopped() {
+                return Err(SnapshotError::Stopped.into());
+            }
+            let head = snapshots.write(&state, reader.anchor(upto)?, promised)?;
+            counts.last_seq.store(head.seq, Ordering::Relaxed);
+            counts.taken.fetch_add(1, Ordering::Release);
+            head
+        }
+    };
+    counts.last_seq.store(head.seq, Ordering::Relaxed);
+    if let [_, older] = snapshots.list()?[..]
+        && shared.settings.keep_days > 0
+    {
+        let keep = Millis::from(shared.settings.keep_days) * DAY;
+        let before_seq = first_since(reader, older, shared.clock.now() - keep)?;
+        if before_seq > reader.first_seq() {
+            shared.writer.trim(before_seq);
+        }
+    }
+    Ok(Some(head))
+}
+
+/// The first record of `since` or later, or `upto` if there is none before it. The time
+/// of records never goes back.
+pub(super) fn first_since(
+    reader: &dyn Reader,
+    upto: u64,
+    since: Millis,
+) -> Result<u64, JournalError> {
+    let (mut low, mut high) = (reader.first_seq(), upto);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let bytes = reader.read(middle)?;
+        // What cannot be read is kept.
+        if Record::decode(bytes.as_slice()).is_ok_and(|record| record.at < since) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
