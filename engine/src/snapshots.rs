@@ -173,12 +173,15 @@ impl Snapshots {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Sequence numbers of the snapshots that are there, newest first.
+    /// Sequence numbers of the snapshots that are there, newest first. No folder: none.
     ///
     /// # Errors
     /// [`SnapshotError::Io`].
     pub fn list(&self) -> Result<Vec<u64>, SnapshotError> {
-        let names = self.disk.list().map_err(self.io("list", ""))?;
+        let names = match self.disk.list() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            listed => listed.map_err(self.io("list", ""))?,
+        };
         let mut seqs: Vec<u64> = names.iter().filter_map(|name| seq_of(name)).collect();
         seqs.sort_unstable_by(|a, b| b.cmp(a));
         Ok(seqs)
@@ -226,18 +229,12 @@ impl Snapshots {
         })
     }
 
-    /// What the snapshots that are whole say of themselves, newest first. No folder:
-    /// no snapshots.
+    /// What the snapshots with a whole head say of themselves, newest first.
     ///
     /// # Errors
     /// [`SnapshotError::Io`].
     pub fn heads(&self) -> Result<Vec<Head>, SnapshotError> {
-        let seqs = match self.list() {
-            Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Ok(Vec::new());
-            }
-            listed => listed?,
-        };
+        let seqs = self.list()?;
         let opened = seqs.into_iter().map(|seq| self.open(seq));
         Ok(opened.flatten().map(|(_, head)| head).collect())
     }
@@ -278,6 +275,21 @@ impl Snapshots {
         let (file, head) = self.open(seq)?;
         let state = self.load(file.as_ref(), &head, &Board::default())?;
         Ok((head, state))
+    }
+
+    /// Reads a snapshot whole and compares it with the journal beside it.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] if it cannot be used with this journal.
+    pub fn check(&self, seq: u64, reader: &dyn Reader) -> Result<Head, SnapshotError> {
+        let (head, _) = self.read(seq)?;
+        match reader.anchor(seq)? == head.anchor {
+            true => Ok(head),
+            false => Err(SnapshotError::Foreign {
+                path: self.disk.path(&file_name(seq)),
+                seq,
+            }),
+        }
     }
 
     fn open(&self, seq: u64) -> Result<(Arc<dyn DiskFile>, Head), SnapshotError> {

@@ -94,6 +94,9 @@ class Engine:
 
     def metrics_json(self) -> str: ...
     def recovery_json(self) -> str: ...
+    def snapshot_json(self) -> str:
+        """Take a snapshot of what is durable; what it says of itself. Raises OpenError."""
+
     def drain(self) -> None:
         """Take nothing new from here on."""
 
@@ -125,7 +128,22 @@ def version() -> str: ...
 def verify_journal(
     path: str | os.PathLike[str], mirror: str | os.PathLike[str] | None = None
 ) -> str:
-    """Check every frame of a data folder's journal and mirror; a JSON report. Raises OpenError."""
+    """Check every frame and snapshot of a data folder; a JSON report. Raises OpenError."""
+
+def snapshot_journal(
+    path: str | os.PathLike[str],
+    mirror: str | os.PathLike[str] | None = None,
+    key_file: str | os.PathLike[str] | None = None,
+) -> str:
+    """Take a snapshot of a closed folder; what it says of itself. Raises OpenError."""
+
+def compact_journal(
+    path: str | os.PathLike[str],
+    keep_days: int,
+    mirror: str | os.PathLike[str] | None = None,
+    key_file: str | os.PathLike[str] | None = None,
+) -> str:
+    """Remove old records of a closed folder that two snapshots hold. Raises OpenError."""
 
 def diagnose_journal(path: str | os.PathLike[str]) -> str:
     """What of a damaged journal can be read, and what is lost; a JSON report."""

@@ -83,6 +83,37 @@ def test_journals_are_verified_and_dumped_beside_a_running_server(
     assert len(fields["TokenIssued"]["token_sha256"]) == 64
 
 
+def test_a_snapshot_is_taken_of_a_stopped_server_and_checked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    at = ("--data", str(tmp_path))
+    with holdfast.Engine.open(tmp_path) as engine:
+        for number in range(20):
+            engine.receive_stock(request_id=f"r{number}", sku="cup", warehouse="hz", quantity=1)
+        first = engine.snapshot()
+        assert first == engine.snapshot() >= 21
+        engine.receive_stock(request_id="last", sku="cup", warehouse="hz", quantity=1)
+        hashed = engine.get_state_hash()
+        code, _, err = run(capsys, "journal", "snapshot", *at)
+        assert (code, "LOCKED" in err) == (3, True)
+    code, out, _ = run(capsys, "journal", "snapshot", "--json", *at)
+    taken = json.loads(out)
+    assert (code, taken["seq"], taken["state_hash"]) == (0, first + 1, hashed.state_hash)
+    code, out, _ = run(capsys, "journal", "compact", "--keep-days", "0", "--json", *at)
+    kept = {"first_seq_before": 1, "first_seq": 1, "last_seq": first + 1}
+    assert (code, json.loads(out)) == (0, kept | {"snapshots": [first + 1, first]})
+    assert f"1 to {first + 1} are kept" in run(capsys, "journal", "compact", *at)[1]
+    code, out, _ = run(capsys, "journal", "verify", "--json", *at)
+    found = [(snapshot["seq"], snapshot["problem"]) for snapshot in json.loads(out)["snapshots"]]
+    assert (code, found) == (0, [(first + 1, None), (first, None)])
+    newest = max((tmp_path / "snapshots").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-1])
+    code, out, _ = run(capsys, "journal", "verify", *at)
+    assert (code, f"snapshot {first + 1} cannot be used" in out) == (1, True)
+    with holdfast.Engine.open(tmp_path) as engine:
+        assert engine.get_stock("cup").stock[0].on_hand == 21
+
+
 def test_the_doctor_of_a_journal_names_what_is_lost(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

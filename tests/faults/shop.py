@@ -18,8 +18,8 @@ ROOT: Final = Path(__file__).parents[2]
 # `./dev chaos` does all of it; `./dev test` a bounded share.
 ALL: Final = os.environ.get("HOLDFAST_CHAOS") == "all"
 SEED: Final = int(os.environ.get("HOLDFAST_CHAOS_SEED", "20261111"))
-# System calls that the journal and the documents are written with.
-WRITING: Final = ("pwrite64", "fdatasync", "fsync", "openat", "ftruncate", "rename")
+# System calls that the journal, the documents and the snapshots are written with.
+WRITING: Final = ("pwrite64", "fdatasync", "fsync", "openat", "ftruncate", "rename", "unlink")
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -62,8 +62,13 @@ class Shop:
         return self.folder / "told"
 
     def arguments(self) -> str:
-        # Small segments, so that beginning a new one is among what is interrupted.
-        small = {"path": str(self.data), "low_water_bytes": 0, "segment_bytes": 16_384}
+        # Small segments and many snapshots, so that they are among what is interrupted.
+        small = {
+            "path": str(self.data),
+            "low_water_bytes": 0,
+            "segment_bytes": 16_384,
+            "snapshot_every": 40,
+        }
         return json.dumps(small | self.settings)
 
     def start(self, requests: int, under: tuple[str, ...] = ()) -> "subprocess.Popen[bytes]":

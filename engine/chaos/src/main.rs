@@ -55,8 +55,8 @@ fn open(settings: &str) -> Result<(Engine, Settings), String> {
 }
 
 fn run(settings: &str, from: u64, upto: u64) -> ExitCode {
-    let engine = match open(settings) {
-        Ok((engine, _)) => engine,
+    let (engine, settings) = match open(settings) {
+        Ok(opened) => opened,
         Err(detail) => {
             eprintln!("{detail}");
             return ExitCode::from(2);
@@ -78,6 +78,13 @@ fn run(settings: &str, from: u64, upto: u64) -> ExitCode {
                 tell(format!("doubt {number} {code}\n"));
                 failed.store(engine.metrics().journal.poisoned, Ordering::Relaxed);
             }
+        }
+        // At certain requests too, so that a tracer finds its calls at the same places.
+        if settings.snapshot_every > 0
+            && number.is_multiple_of(settings.snapshot_every)
+            && let Err(error) = engine.snapshot()
+        {
+            eprintln!("{error}");
         }
     };
     // The stock, unless it was received before: then this is a repeat.
@@ -180,6 +187,10 @@ fn judge(settings: &str, file: &str) -> ExitCode {
         ));
     }
     let live = engine.metrics();
+    // What a snapshot and the records after it gave is compared with a full replay.
+    if let Err(error) = engine.snapshot() {
+        broken.push(error.to_string());
+    }
     drop(engine);
     if let Some(path) = &settings.path {
         match replay_folder(path, settings.mirror.as_deref()) {

@@ -233,6 +233,14 @@ impl Engine {
         })
     }
 
+    /// Takes a snapshot of what is durable; what it says of itself as JSON, "null" if
+    /// there is none to take.
+    fn snapshot_json(&self, py: Python<'_>) -> PyResult<String> {
+        let taken = py.detach(|| self.with(Inner::snapshot))?;
+        let head = taken.map_err(|error| not_opened(py, &error))?;
+        Ok(serde_json::to_string(&head).expect("a report has only plain keys and values"))
+    }
+
     fn drain(&self) -> PyResult<()> {
         self.with(Inner::drain)
     }

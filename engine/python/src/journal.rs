@@ -3,20 +3,23 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use holdfast_engine::engine::{replay_folder, rotate_key as rotate};
-use holdfast_engine::journal::{FileJournal, diagnose, verify};
+use holdfast_engine::engine::{
+    compact_folder, replay_folder, rotate_key as rotate, snapshot_folder, verify_folder,
+};
+use holdfast_engine::journal::{FileJournal, diagnose};
 use holdfast_engine::wire::event::decode_json;
 use pyo3::prelude::*;
 
 use crate::error::{journal_failed, not_opened};
 
-/// Checks every frame of a data folder's journal and of its mirror; a JSON report.
+/// Checks every frame of a data folder's journal and of its mirror, and every
+/// snapshot; a JSON report.
 #[pyfunction]
 #[pyo3(signature = (path, mirror=None))]
 pub fn verify_journal(py: Python<'_>, path: PathBuf, mirror: Option<PathBuf>) -> PyResult<String> {
     let report = py
-        .detach(|| verify(&path.join("journal"), mirror.as_deref()))
-        .map_err(|error| journal_failed(py, &error))?;
+        .detach(|| verify_folder(&path, mirror.as_deref()))
+        .map_err(|error| not_opened(py, &error))?;
     Ok(serde_json::to_string(&report).expect("a report has only plain keys and values"))
 }
 
@@ -81,6 +84,40 @@ pub fn replay_journal(
         .map(|finding| (finding.identity.to_owned(), finding.subject, finding.detail))
         .collect();
     Ok((hash, state.seq(), findings))
+}
+
+/// Takes a snapshot of a data folder that no engine has open; what it says of itself as
+/// JSON, "null" if the journal is empty.
+#[pyfunction]
+#[pyo3(signature = (path, mirror=None, key_file=None))]
+pub fn snapshot_journal(
+    py: Python<'_>,
+    path: PathBuf,
+    mirror: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+) -> PyResult<String> {
+    let head = py
+        .detach(|| snapshot_folder(&path, mirror.as_deref(), key_file.as_deref()))
+        .map_err(|error| not_opened(py, &error))?;
+    Ok(serde_json::to_string(&head).expect("a report has only plain keys and values"))
+}
+
+/// Takes a snapshot and removes records older than `keep_days` that two snapshots hold;
+/// what was removed as JSON.
+#[pyfunction]
+#[pyo3(signature = (path, keep_days, mirror=None, key_file=None))]
+pub fn compact_journal(
+    py: Python<'_>,
+    path: PathBuf,
+    keep_days: u32,
+    mirror: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+) -> PyResult<String> {
+    let (mirror, key_file) = (mirror.as_deref(), key_file.as_deref());
+    let compacted = py
+        .detach(|| compact_folder(&path, mirror, key_file, keep_days))
+        .map_err(|error| not_opened(py, &error))?;
+    Ok(serde_json::to_string(&compacted).expect("a report has only plain keys and values"))
 }
 
 /// Makes a new master key of a data folder's sealed documents current; its id.

@@ -32,7 +32,8 @@ mod _engine {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::journal::{
-        diagnose_journal, dump_journal, replay_journal, rotate_key, verify_journal,
+        compact_journal, diagnose_journal, dump_journal, replay_journal, rotate_key,
+        snapshot_journal, verify_journal,
     };
     #[pymodule_export]
     use crate::status::{named_status, refusal_status};

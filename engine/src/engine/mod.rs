@@ -5,6 +5,7 @@
 //! since a crash could otherwise contradict them. Nobody waits while holding
 //! the lock.
 
+mod folder;
 mod metrics;
 mod scrubber;
 mod settings;
@@ -29,7 +30,7 @@ use crate::domain::inventory::board::Board;
 use crate::domain::orders::lifecycle::Role;
 use crate::domain::outcome::Answer;
 use crate::domain::refusal::{Refusal, RefusalCode};
-use crate::domain::state::{Decision, Finding, Ledger, State};
+use crate::domain::state::{Decision, State};
 use crate::journal::{
     CommitError, Durability, FileJournal, FileOptions, Folder, FolderLock, Journal, JournalError,
     MemoryJournal, Mode, Reader, Recovery, Space, Writer,
@@ -43,6 +44,10 @@ use crate::wire::queries::{self, EngineFacts};
 use crate::wire::reply::{self, Receipt};
 use crate::wire::status;
 
+pub use folder::{
+    Compacted, FolderReport, SnapshotReport, compact_folder, replay_folder, rotate_key,
+    snapshot_folder, verify_folder,
+};
 pub use metrics::Metrics;
 pub use settings::{ClockChoice, Settings};
 pub use watch::Watch;
@@ -358,7 +363,7 @@ impl Engine {
     }
 
     /// Takes a snapshot of what is durable now, beside the running engine. Gives the
-    /// newest one if nothing happened since, and `None` for an engine in memory.
+    /// newest one if nothing happened since, and `None` if nothing is durable in a folder.
     ///
     /// # Errors
     /// [`OpenError`], as replaying the journal and writing files give; the engine and
@@ -1105,16 +1110,6 @@ fn open_vault(
     )
 }
 
-/// Makes a new master key of a data folder's documents current and gives its id.
-/// No engine may have the folder open; the next one seals with the new key.
-///
-/// # Errors
-/// [`OpenError`] if the folder is in use or the ring cannot be read or written.
-pub fn rotate_key(path: &Path, key_file: Option<&Path>) -> Result<u32, OpenError> {
-    let _lock = FolderLock::take(path)?;
-    Ok(open_vault(path, None, key_file)?.rotate()?)
-}
-
 /// Replays the records behind `state` up to `last_seq`. `also` sees each record and the
 /// state after it, and may end the replay.
 fn replay(
@@ -1155,51 +1150,6 @@ fn replay(
         .into()),
         None => Ok(()),
     }
-}
-
-/// The state that a data folder's journal gives, and where it differs from itself
-/// or from the sum of its movements. For checks beside a running engine: nothing is
-/// locked and nothing is written.
-///
-/// # Errors
-/// [`OpenError`] if the journal cannot be read or does not fit this version.
-pub fn replay_folder(
-    path: &Path,
-    mirror: Option<&Path>,
-) -> Result<(State, Vec<Finding>), OpenError> {
-    let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"), mirror)?;
-    let snapshots = Snapshots::new(Arc::new(Folder::at(&path.join("snapshots"))));
-    let board = Board::default();
-    let start = match reader.first_seq() {
-        1 => Start::from_nothing(&board),
-        _ => snapshots.start(reader.as_ref(), last_seq, true, &board)?,
-    };
-    let mut state = start.state;
-    let mut ledger = Ledger::of(&state);
-    let mut findings = Vec::new();
-    let mut heads = snapshots.heads()?;
-    heads.retain(|head| head.seq > state.seq());
-    replay(
-        &mut state,
-        reader.as_ref(),
-        last_seq,
-        &mut |record, state| {
-            ledger.book(record);
-            for head in heads.iter().filter(|head| head.seq == state.seq()) {
-                if head.state_hash != state.digest() {
-                    findings.push(Finding {
-                        identity: "R",
-                        subject: format!("snapshot {}", head.seq),
-                        detail: "holds another state than the journal gives".into(),
-                    });
-                }
-            }
-            Flow::Continue(())
-        },
-    )?;
-    findings.extend(state.audit());
-    findings.extend(ledger.audit(&state));
-    Ok((state, findings))
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

@@ -18,7 +18,7 @@ use crate::journal::{JournalError, Reader};
 use crate::snapshots::{Head, SnapshotError};
 
 /// How often it looks whether enough has happened.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// After a failure it waits so long.
 const PAUSE: Duration = Duration::from_secs(60);
 /// Others go first.
@@ -99,6 +99,9 @@ pub(super) fn take(shared: &Shared) -> Result<Option<Head>, OpenError> {
     let counts = &shared.snapshot_counts;
     let _turn = counts.turn.lock();
     let upto = shared.writer.durable_seq();
+    if upto == 0 {
+        return Ok(None);
+    }
     let reader = shared.reader.as_ref();
     let promised = is_promised(shared.durability);
     let start = snapshots.start(reader, upto, promised, &Board::default())?;

@@ -18,19 +18,55 @@ _DUMP_LINES = 1_000
 
 
 def journal_verify(options: argparse.Namespace) -> int:
-    """Checks every frame; damage before the end is a finding."""
+    """Checks every frame and snapshot; damage before the end is a finding."""
     try:
         with Typed():
             report = json.loads(_engine.verify_journal(_data_of(options), _mirror_of(options)))
     except holdfast.JournalCorruptError as error:
         tell(error, options.lang, as_json=options.json)
         return REFUSED
+    code = REFUSED if any(snapshot["problem"] for snapshot in report["snapshots"]) else OK
     if options.json:
         put_json(report)
-        return OK
+        return code
     put(text("verified", options.lang, **report))
     torn = report["torn_bytes"]
     put(text("torn", options.lang, bytes=torn) if torn else text("healthy", options.lang))
+    for snapshot in report["snapshots"]:
+        put(text("snapshot_bad" if snapshot["problem"] else "snapshot", options.lang, **snapshot))
+    return code
+
+
+def journal_snapshot(options: argparse.Namespace) -> int:
+    """Takes a snapshot of a folder that nobody has open."""
+    with Typed():
+        taken = _engine.snapshot_journal(
+            _data_of(options), _mirror_of(options), _key_file_of(options)
+        )
+    head = json.loads(taken)
+    if options.json:
+        put_json(head)
+    elif head is None:
+        put(text("snapshot_none", options.lang))
+    else:
+        put(text("snapshot", options.lang, **head))
+    return OK
+
+
+def journal_compact(options: argparse.Namespace) -> int:
+    """Removes what is old and held by two snapshots."""
+    days = int(settings_of(options)["keep_days"].value)
+    with Typed():
+        done = _engine.compact_journal(
+            _data_of(options), days, _mirror_of(options), _key_file_of(options)
+        )
+    found = json.loads(done)
+    if options.json:
+        put_json(found)
+        return OK
+    put(text("compacted", options.lang, **found))
+    if len(found["snapshots"]) < 2:
+        put(text("compact_single", options.lang))
     return OK
 
 
@@ -71,9 +107,8 @@ def journal_dump(options: argparse.Namespace) -> int:
 
 def keys_rotate(options: argparse.Namespace) -> int:
     """Makes a new master key of the sealed documents current."""
-    data, key_file = _data_of(options), str(settings_of(options)["key_file"].value)
     with Typed():
-        key = _engine.rotate_key(data, key_file or None)
+        key = _engine.rotate_key(_data_of(options), _key_file_of(options))
     put_json({"key": key}) if options.json else put(text("key_rotated", options.lang, number=key))
     return OK
 
@@ -84,6 +119,10 @@ def _data_of(options: argparse.Namespace) -> Path:
     if not (data / "journal").is_dir():
         raise told(holdfast.OpenError, "DATA_MISSING", data=data)
     return data
+
+
+def _key_file_of(options: argparse.Namespace) -> str | None:
+    return str(settings_of(options)["key_file"].value) or None
 
 
 def _mirror_of(options: argparse.Namespace) -> str | None:

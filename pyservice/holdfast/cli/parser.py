@@ -88,7 +88,12 @@ def _add_offline(tree: "Tree") -> None:
 def _add_checks(tree: "Tree") -> None:
     verify = tree.add("journal.verify", checks.journal_verify)
     dump = tree.add("journal.dump", checks.journal_dump)
-    for parser in (verify, dump):
+    snapshot = tree.add("journal.snapshot", checks.journal_snapshot, changes=True)
+    compact = tree.add("journal.compact", checks.journal_compact, changes=True)
+    compact.option("--keep-days", "set.keep_days", type=int, metavar="DAYS")
+    for parser in (snapshot, compact):
+        parser.option("--key-file", "set.key_file", metavar="FILE")
+    for parser in (verify, dump, snapshot, compact):
         parser.option("--mirror", "set.mirror", metavar="PATH")
     dump.option("--from-seq", "opt.from_seq", type=int, default=1)
     tree.add("journal.doctor", checks.journal_doctor)

@@ -85,6 +85,8 @@ def _server_settings(found: Mapping[str, Setting]) -> "ServerSettings":
         mirror=path("mirror"),
         scrub_hours=float(found["scrub_hours"].value),
         low_water_mib=int(found["low_water_mib"].value),
+        snapshot_every=int(found["snapshot_every"].value),
+        keep_days=int(found["keep_days"].value),
         merchant=str(found["merchant"].value),
         tls_cert=path("tls_cert"),
         tls_key=path("tls_key"),

@@ -55,6 +55,8 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     "mirror": Spec(""),
     "scrub_hours": Spec(24.0, 0, 8_760),
     "low_water_mib": Spec(64, 0, 1_048_576),
+    "snapshot_every": Spec(250_000, 0, 1_000_000_000),
+    "keep_days": Spec(180, 0, 36_500),
     "merchant": Spec("default"),
     "tls_cert": Spec(""),
     "tls_key": Spec(""),

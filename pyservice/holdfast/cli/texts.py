@@ -45,7 +45,18 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "channels": ("渠道报文", "channel payloads"),
     "channels.map": ("把平台报文映射为 27 个字段", "map a platform's reply to the 27 fields"),
     "journal": ("日志", "the journal"),
-    "journal.verify": ("校验每一帧，不做修改", "check every frame, change nothing"),
+    "journal.verify": (
+        "校验每一帧与每个快照，不做修改",
+        "check every frame and snapshot, change nothing",
+    ),
+    "journal.snapshot": (
+        "为已停止的服务做一次快照，下次启动更快",
+        "take a snapshot of a stopped server, so that it starts quickly",
+    ),
+    "journal.compact": (
+        "删除两个快照都已包含的旧记录；服务须先停止",
+        "remove old records that two snapshots hold; stop the server first",
+    ),
     "journal.doctor": (
         "日志损坏时：哪些可读、哪些丢失，不做修改",
         "of a damaged journal: what can be read, what is lost; changes nothing",
@@ -148,6 +159,14 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "磁盘剩余低于此值（MiB）时不接新订单",
         "free MiB on the disk below which no new orders are taken",
     ),
+    "set.snapshot_every": (
+        "每多少条记录做一次快照，0 为不做",
+        "records after which a snapshot is taken; 0: never",
+    ),
+    "set.keep_days": (
+        "日志保留每条记录的天数，0 为永久保留",
+        "days for which the journal keeps every record; 0: for ever",
+    ),
     "set.merchant": ("运营凭证所属商家", "merchant of the operator's credential"),
     "set.tls_cert": ("TLS 证书（PEM）", "PEM certificate"),
     "set.tls_key": ("TLS 私钥（PEM）", "PEM private key"),
@@ -224,6 +243,20 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "key_rotated": (
         "新资料从现在起用主密钥 {number} 封存；旧密钥留在密钥环中",
         "documents are sealed under master key {number} from now on; older keys stay in the ring",
+    ),
+    "snapshot": (
+        "快照 {seq}  字节 {bytes}  状态哈希 {state_hash}",
+        "snapshot {seq}  bytes {bytes}  state hash {state_hash}",
+    ),
+    "snapshot_bad": ("快照 {seq} 不可用：{problem}", "snapshot {seq} cannot be used: {problem}"),
+    "snapshot_none": ("日志为空，无需快照", "the journal is empty; there is nothing to take"),
+    "compacted": (
+        "保留记录 {first_seq} 至 {last_seq}（此前从 {first_seq_before} 起）",
+        "records {first_seq} to {last_seq} are kept (before: from {first_seq_before})",
+    ),
+    "compact_single": (
+        "只有一个快照，未删除任何记录；有新记录后再运行一次",
+        "there is one snapshot only, and nothing was removed; run it again after more records",
     ),
     "readable": ("序号 {seq} 及之前完好", "readable up to record {seq}"),
     "damage": (

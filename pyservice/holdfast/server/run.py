@@ -278,6 +278,8 @@ def _open(settings: ServerSettings, token_sha256: str, clock: ManualClock | None
         "mirror": None if settings.mirror is None else str(settings.mirror),
         "scrub_every_s": int(settings.scrub_hours * 3_600),
         "low_water_bytes": settings.low_water_mib << 20,
+        "snapshot_every": settings.snapshot_every,
+        "keep_days": settings.keep_days,
         "merchant": settings.merchant,
         "embedded": False,
         "bootstrap_token_sha256": token_sha256,

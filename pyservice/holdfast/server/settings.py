@@ -24,6 +24,8 @@ class ServerSettings:
         mirror: Folder of the journal's second copy.
         scrub_hours: Hours between two scrubs of the journal; 0: never.
         low_water_mib: Free MiB on the disk below which no new orders are taken.
+        snapshot_every: Records after which a snapshot is taken; 0: never.
+        keep_days: Days for which the journal keeps every record; 0: for ever.
         merchant: Merchant of the operator's credential.
         tls_cert: PEM certificate chain, with `tls_key`.
         tls_key: PEM private key.
@@ -45,6 +47,8 @@ class ServerSettings:
     mirror: Path | None = None
     scrub_hours: float = 24.0
     low_water_mib: int = 64
+    snapshot_every: int = 250_000
+    keep_days: int = 180
     merchant: str = "default"
     tls_cert: Path | None = None
     tls_key: Path | None = None

@@ -1,0 +1,197 @@
+//! Data folders without a running engine: checks, snapshots, compaction, new keys.
+
+use std::ops::ControlFlow as Flow;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::snapshotter::first_since;
+use super::{OpenError, Settings, Stores, is_promised, open_vault, replay};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::inventory::board::Board;
+use crate::domain::state::{Finding, Ledger, State};
+use crate::domain::time::{DAY, Millis};
+use crate::journal::{self, FileJournal, Folder, FolderLock, JournalError, Report};
+use crate::snapshots::{Head, Snapshots, Start};
+
+/// Makes a new master key of a data folder's documents current and gives its id.
+/// No engine may have the folder open; the next one seals with the new key.
+///
+/// # Errors
+/// [`OpenError`] if the folder is in use or the ring cannot be read or written.
+pub fn rotate_key(path: &Path, key_file: Option<&Path>) -> Result<u32, OpenError> {
+    let _lock = FolderLock::take(path)?;
+    Ok(open_vault(path, None, key_file)?.rotate()?)
+}
+
+/// The state that a data folder's journal gives, and where it differs from itself
+/// or from the sum of its movements. For checks beside a running engine: nothing is
+/// locked and nothing is written.
+///
+/// # Errors
+/// [`OpenError`] if the journal cannot be read or does not fit this version.
+pub fn replay_folder(
+    path: &Path,
+    mirror: Option<&Path>,
+) -> Result<(State, Vec<Finding>), OpenError> {
+    let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"), mirror)?;
+    let snapshots = Snapshots::new(Arc::new(Folder::at(&path.join("snapshots"))));
+    let board = Board::default();
+    let start = match reader.first_seq() {
+        1 => Start::from_nothing(&board),
+        _ => snapshots.start(reader.as_ref(), last_seq, true, &board)?,
+    };
+    let mut state = start.state;
+    let mut ledger = Ledger::of(&state);
+    let mut findings = Vec::new();
+    let mut heads = snapshots.heads()?;
+    heads.retain(|head| head.seq > state.seq());
+    replay(
+        &mut state,
+        reader.as_ref(),
+        last_seq,
+        &mut |record, state| {
+            ledger.book(record);
+            for head in heads.iter().filter(|head| head.seq == state.seq()) {
+                if head.state_hash != state.digest() {
+                    findings.push(Finding {
+                        identity: "R",
+                        subject: format!("snapshot {}", head.seq),
+                        detail: "holds another state than the journal gives".into(),
+                    });
+                }
+            }
+            Flow::Continue(())
+        },
+    )?;
+    findings.extend(state.audit());
+    findings.extend(ledger.audit(&state));
+    Ok((state, findings))
+}
+
+/// What checking a data folder found.
+#[derive(Debug, Serialize)]
+pub struct FolderReport {
+    #[serde(flatten)]
+    pub journal: Report,
+    /// Newest first.
+    pub snapshots: Vec<SnapshotReport>,
+}
+
+/// One snapshot: what it says of itself, or why it cannot be used.
+#[derive(Debug, Serialize)]
+pub struct SnapshotReport {
+    pub seq: u64,
+    #[serde(flatten)]
+    pub head: Option<Head>,
+    pub problem: Option<String>,
+}
+
+/// Checks every frame of a data folder's journal and of its mirror, and every
+/// snapshot. Nothing is locked and nothing is written.
+///
+/// # Errors
+/// [`JournalError`] for a damaged journal; a damaged snapshot is in the report.
+pub fn verify_folder(path: &Path, mirror: Option<&Path>) -> Result<FolderReport, OpenError> {
+    let journal = journal::verify(&path.join("journal"), mirror)?;
+    let (reader, _) = FileJournal::open_reader(&path.join("journal"), mirror)?;
+    let kept = beside(path);
+    let snapshots = kept.list()?.into_iter().map(|seq| {
+        let checked = kept.check(seq, reader.as_ref());
+        let problem = checked.as_ref().err().map(ToString::to_string);
+        SnapshotReport {
+            seq,
+            head: checked.ok(),
+            problem,
+        }
+    });
+    Ok(FolderReport {
+        journal,
+        snapshots: snapshots.collect(),
+    })
+}
+
+/// Takes a snapshot of a data folder that no engine has open; `None` if its journal is
+/// empty.
+///
+/// # Errors
+/// As opening an engine there.
+pub fn snapshot_folder(
+    path: &Path,
+    mirror: Option<&Path>,
+    key_file: Option<&Path>,
+) -> Result<Option<Head>, OpenError> {
+    take(&Stores::open(&settings(path, mirror, key_file))?)
+}
+
+/// What compacting a journal did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Compacted {
+    /// The first record that was kept before, and that is kept now.
+    pub first_seq_before: u64,
+    pub first_seq: u64,
+    pub last_seq: u64,
+    /// Records of snapshots that hold what went; records behind the older one stay.
+    pub snapshots: Vec<u64>,
+}
+
+/// Takes a snapshot of a data folder that no engine has open, and removes the records
+/// that are older than `keep_days` and that two snapshots hold, whole files at a time.
+///
+/// # Errors
+/// As opening an engine there.
+pub fn compact_folder(
+    path: &Path,
+    mirror: Option<&Path>,
+    key_file: Option<&Path>,
+    keep_days: u32,
+) -> Result<Compacted, OpenError> {
+    let mut stores = Stores::open(&settings(path, mirror, key_file))?;
+    take(&stores)?;
+    let snapshots = beside(path).list()?;
+    let first_seq_before = stores.reader.first_seq();
+    if let [_, older] = snapshots[..] {
+        let since = Clock::System(SystemClock::default()).now() - Millis::from(keep_days) * DAY;
+        let before_seq = first_since(stores.reader.as_ref(), older, since)?;
+        stores
+            .journal
+            .trim(before_seq)
+            .map_err(|source| JournalError::Io {
+                action: "remove segments of",
+                path: path.join("journal"),
+                source,
+            })?;
+    }
+    Ok(Compacted {
+        first_seq_before,
+        first_seq: stores.reader.first_seq(),
+        last_seq: stores.recovery.last_seq,
+        snapshots,
+    })
+}
+
+fn take(stores: &Stores) -> Result<Option<Head>, OpenError> {
+    let (state, recovered) = stores.state(&Board::default())?;
+    let snapshots = stores.snapshots.as_ref().expect("a folder has snapshots");
+    if recovered.replayed == 0 {
+        let newest = snapshots.heads()?.into_iter().next();
+        return Ok(newest.filter(|head| head.seq == recovered.snapshot_seq));
+    }
+    let anchor = stores.reader.anchor(state.seq())?;
+    let promised = is_promised(stores.journal.durability());
+    Ok(Some(snapshots.write(&state, anchor, promised)?))
+}
+
+fn settings(path: &Path, mirror: Option<&Path>, key_file: Option<&Path>) -> Settings {
+    Settings {
+        path: Some(path.to_owned()),
+        mirror: mirror.map(Path::to_owned),
+        key_file: key_file.map(Path::to_owned),
+        ..Settings::default()
+    }
+}
+
+fn beside(path: &Path) -> Snapshots {
+    Snapshots::new(Arc::new(Folder::at(&path.join("snapshots"))))
+}
