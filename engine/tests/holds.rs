@@ -22,6 +22,15 @@ fn result(done: &holdfast_engine::domain::outcome::Done) -> PaymentResult {
     PaymentResult::from_number(done.payment_result as i32).expect("a result")
 }
 
+/// The wire refuses it as well; here nothing of it may happen whoever calls.
+#[test]
+fn an_order_without_lines_is_refused_and_leaves_nothing() {
+    let mut house = House::stocked(&[("cup", 5)]);
+    let refusal = house.place("A", &[]).expect_err("no lines");
+    assert_eq!(refusal.code(), RefusalCode::LinesEmpty);
+    assert!(house.m().orders.is_empty());
+}
+
 #[test]
 fn unpaid_hold_is_released_after_15_minutes() {
     let mut house = House::stocked(&[("cup", 1)]);

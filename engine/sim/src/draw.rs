@@ -510,8 +510,9 @@ impl Drawer {
         let mut lines = self.lines();
         if self.chance.permille(300)
             && let Some(index) = known.find(order)
+            && !known.orders[index].asked.is_empty()
         {
-            // The same again.
+            // The same again, if an amend left anything of it.
             let asked = known.orders[index].asked.iter();
             lines = asked
                 .map(|((sku, warehouse), quantity)| Units {
