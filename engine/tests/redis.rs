@@ -725,7 +725,7 @@ fn a_server_killed_in_the_middle_of_commits_loses_nothing_and_doubles_nothing() 
     let mut server = TestServer::start(&ALWAYS);
     let writer = Writer::start(
         Box::new(server.open(Mode::RedisAlways)),
-        Box::new(|| Ok(())),
+        Box::new(|| Ok(Progress::Durable)),
     );
     let (told, heard) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {

@@ -136,6 +136,7 @@ def _open(
     clock: ManualClock | None,
     key_file: str | os.PathLike[str] | None,
     locale: str,
+    redis: Mapping[str, str] | None = None,
     snapshot_every: int = 0,
     keep_days: int = 0,
 ) -> _Handle:
@@ -144,6 +145,7 @@ def _open(
         "merchant": merchant,
         "journal": journal,
         "mirror": None if mirror is None else str(Path(mirror)),
+        "redis": dict(redis or {}),
         "snapshot_every": snapshot_every,
         "keep_days": keep_days,
         "embedded": True,
@@ -175,6 +177,7 @@ class Engine(Calls):
         merchant: str = "default",
         journal: str = "file.sync",
         mirror: str | os.PathLike[str] | None = None,
+        redis: Mapping[str, str] | None = None,
         snapshot_every: int = 250_000,
         keep_days: int = 180,
         clock: ManualClock | None = None,
@@ -187,7 +190,10 @@ class Engine(Calls):
         Args:
             path: The data folder; made if there is none.
             merchant: Whose stock and orders the calls are about.
-            journal: "file.sync" (on disk before the answer) or "file.log".
+            journal: "file.sync" (on disk before the answer), "file.log", or one of
+                "redis.everysec", "redis.always", "redis.wait(N)", "redis.waitaof(1,N)".
+            redis: Where a journal in Redis is: "url" (may hold user and password) and
+                "name", and as paths "password_file", "ca", "cert" and "key".
             mirror: A folder for a second copy of the journal, best on another disk.
             snapshot_every: Records after which a snapshot is taken in the background; 0: never.
             keep_days: Days for which the journal keeps every record; 0: for ever.
@@ -209,6 +215,7 @@ class Engine(Calls):
             clock,
             key_file,
             locale,
+            redis=redis,
             snapshot_every=snapshot_every,
             keep_days=keep_days,
         )
@@ -336,6 +343,7 @@ class AsyncEngine(AsyncCalls):
         merchant: str = "default",
         journal: str = "file.sync",
         mirror: str | os.PathLike[str] | None = None,
+        redis: Mapping[str, str] | None = None,
         snapshot_every: int = 250_000,
         keep_days: int = 180,
         clock: ManualClock | None = None,
@@ -352,6 +360,7 @@ class AsyncEngine(AsyncCalls):
             clock,
             key_file,
             locale,
+            redis=redis,
             snapshot_every=snapshot_every,
             keep_days=keep_days,
         )

@@ -191,26 +191,33 @@ fn judge(settings: &str, file: &str) -> ExitCode {
     if let Err(error) = engine.snapshot() {
         broken.push(error.to_string());
     }
-    drop(engine);
-    if let Some(path) = &settings.path {
-        match replay_folder(path, settings.mirror.as_deref()) {
-            Ok((state, findings)) => {
-                broken.extend(findings.iter().map(|finding| {
-                    format!(
-                        "{} {} {}",
-                        finding.identity, finding.subject, finding.detail
-                    )
-                }));
-                if state.seq() < live.state_seq {
-                    broken.push(format!(
-                        "the journal ends at {}, the state at {}",
-                        state.seq(),
-                        live.state_seq
-                    ));
-                }
-            }
-            Err(error) => broken.push(error.to_string()),
+    while engine.durable_seq() < live.state_seq && !engine.metrics().journal.poisoned {
+        std::thread::yield_now();
+    }
+    let examined = match &settings.path {
+        Some(path) if !settings.journal.is_redis() => {
+            drop(engine);
+            replay_folder(path, settings.mirror.as_deref())
         }
+        _ => engine.examine(),
+    };
+    match examined {
+        Ok((state, findings)) => {
+            broken.extend(findings.iter().map(|finding| {
+                format!(
+                    "{} {} {}",
+                    finding.identity, finding.subject, finding.detail
+                )
+            }));
+            if state.seq() < live.state_seq {
+                broken.push(format!(
+                    "the journal ends at {}, the state at {}",
+                    state.seq(),
+                    live.state_seq
+                ));
+            }
+        }
+        Err(error) => broken.push(error.to_string()),
     }
     let report = serde_json::json!({
         "acknowledged": acknowledged,

@@ -69,6 +69,7 @@ closed_enum! {
         WatchTooSlow = 96 "WATCH_TOO_SLOW",
         DiskShort = 97 "DISK_SHORT",
         KeyExpired = 98 "KEY_EXPIRED",
+        JournalUnreachable = 99 "JOURNAL_UNREACHABLE",
     }
 }
 
@@ -297,6 +298,7 @@ pub const SPECS: &[RefusalSpec] = specs! {
     WatchTooSlow OutOfRange fresh "Position {seq} cannot be delivered: {detail}. Read the state, then watch from its state_seq." "位置 {seq} 无法送达：{detail}。请先读取状态，再从 state_seq 继续订阅。";
     DiskShort ResourceExhausted fresh "The disk has {free_mib} MiB left and new orders need {needed_mib}. Releases, payments and scans go on. Make room; orders are taken again at once." "磁盘仅剩 {free_mib} MiB，接收新订单需要 {needed_mib} MiB。释放、付款与扫描照常。请清理磁盘，空间恢复后立即接单。";
     KeyExpired AlreadyExists fresh "This request was answered in record {seq}, and the journal keeps records from {first_seq} on. Nothing was done now; read the order to see what became of it." "该请求已在第 {seq} 条记录中处理，日志仅保留第 {first_seq} 条之后的记录。本次未做任何操作，请查询订单了解结果。";
+    JournalUnreachable Unavailable fresh "The journal has been out of reach for {seconds} s ({detail}), and its queue is full. Nothing was done. Repeat with the same request_id once it is back." "日志已 {seconds} 秒无法访问（{detail}），等待队列已满。本次未做任何操作。恢复后请用相同的 request_id 重试。";
 };
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::domain::inventory::board::Board;
 use crate::domain::state::{Finding, Ledger, State};
 use crate::domain::time::{DAY, Millis};
-use crate::journal::{self, FileJournal, Folder, FolderLock, JournalError, Report};
+use crate::journal::{self, FileJournal, Folder, FolderLock, JournalError, Reader, Report};
 use crate::snapshots::{Head, Snapshots, Start};
 
 /// Makes a new master key of a data folder's documents current and gives its id.
@@ -36,35 +36,39 @@ pub fn replay_folder(
     mirror: Option<&Path>,
 ) -> Result<(State, Vec<Finding>), OpenError> {
     let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"), mirror)?;
-    let snapshots = Snapshots::new(Arc::new(Folder::at(&path.join("snapshots"))));
+    examine(reader.as_ref(), &beside(path), last_seq)
+}
+
+/// The state that a journal gives, and where it differs from itself, from the sum of
+/// its movements or from its snapshots.
+pub(super) fn examine(
+    reader: &dyn Reader,
+    snapshots: &Snapshots,
+    last_seq: u64,
+) -> Result<(State, Vec<Finding>), OpenError> {
     let board = Board::default();
     let start = match reader.first_seq() {
         1 => Start::from_nothing(&board),
-        _ => snapshots.start(reader.as_ref(), last_seq, true, &board)?,
+        _ => snapshots.start(reader, last_seq, true, &board)?,
     };
     let mut state = start.state;
     let mut ledger = Ledger::of(&state);
     let mut findings = Vec::new();
     let mut heads = snapshots.heads()?;
     heads.retain(|head| head.seq > state.seq());
-    replay(
-        &mut state,
-        reader.as_ref(),
-        last_seq,
-        &mut |record, state| {
-            ledger.book(record);
-            for head in heads.iter().filter(|head| head.seq == state.seq()) {
-                if head.state_hash != state.digest() {
-                    findings.push(Finding {
-                        identity: "R",
-                        subject: format!("snapshot {}", head.seq),
-                        detail: "holds another state than the journal gives".into(),
-                    });
-                }
+    replay(&mut state, reader, last_seq, &mut |record, state| {
+        ledger.book(record);
+        for head in heads.iter().filter(|head| head.seq == state.seq()) {
+            if head.state_hash != state.digest() {
+                findings.push(Finding {
+                    identity: "R",
+                    subject: format!("snapshot {}", head.seq),
+                    detail: "holds another state than the journal gives".into(),
+                });
             }
-            Flow::Continue(())
-        },
-    )?;
+        }
+        Flow::Continue(())
+    })?;
     findings.extend(state.audit());
     findings.extend(ledger.audit(&state));
     Ok((state, findings))

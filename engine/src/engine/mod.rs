@@ -7,6 +7,7 @@
 
 mod folder;
 mod metrics;
+mod note;
 mod scrubber;
 mod settings;
 mod snapshotter;
@@ -14,7 +15,7 @@ mod ticker;
 mod watch;
 
 use std::ops::ControlFlow as Flow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -30,10 +31,11 @@ use crate::domain::inventory::board::Board;
 use crate::domain::orders::lifecycle::Role;
 use crate::domain::outcome::Answer;
 use crate::domain::refusal::{Refusal, RefusalCode};
-use crate::domain::state::{Decision, State};
+use crate::domain::state::{Decision, Finding, State};
+use crate::journal::redis::RedisDocuments;
 use crate::journal::{
     CommitError, Durability, FileJournal, FileOptions, Folder, FolderLock, Journal, JournalError,
-    MemoryJournal, Mode, Reader, Recovery, Space, Writer,
+    MemoryJournal, Mode, Reader, Recovery, RedisJournal, Space, StreamError, Writer,
 };
 use crate::snapshots::{Head, SnapshotError, Snapshots, Start};
 use crate::vault::{Vault, VaultError};
@@ -49,9 +51,10 @@ pub use folder::{
     snapshot_folder, verify_folder,
 };
 pub use metrics::Metrics;
-pub use settings::{ClockChoice, Settings};
+pub use settings::{ClockChoice, RedisSettings, Settings};
 pub use watch::Watch;
 
+use note::Notary;
 use scrubber::{ScrubCounts, Scrubber};
 use snapshotter::{SnapshotCounts, Snapshotter};
 use ticker::Ticker;
@@ -91,6 +94,9 @@ impl Reply {
         }
     }
 }
+
+/// Bytes that may wait while the journal cannot be reached; more would only grow old.
+const AWAY_BACKLOG: u64 = 256 << 10;
 
 /// Receives the reply of [`Engine::submit`].
 pub type Done = Box<dyn FnOnce(Reply) + Send>;
@@ -154,6 +160,7 @@ pub struct Engine {
     ticker: Option<Ticker>,
     scrubber: Option<Scrubber>,
     snapshotter: Option<Snapshotter>,
+    notary: Option<Notary>,
 }
 
 /// What opening an engine found.
@@ -228,6 +235,7 @@ impl Engine {
         let ticker = Some(Ticker::start(&shared));
         let scrubber = (shared.settings.scrub_every_s > 0)
             .then(|| Scrubber::start(&shared, Duration::from_secs(shared.settings.scrub_every_s)));
+        let notary = (shared.settings.journal.is_redis()).then(|| Notary::start(&shared));
         let snapshotter = (shared.snapshots.is_some() && shared.settings.snapshot_every > 0)
             .then(|| Snapshotter::start(&shared));
         Ok(Self {
@@ -235,6 +243,7 @@ impl Engine {
             ticker,
             scrubber,
             snapshotter,
+            notary,
         })
     }
 
@@ -372,6 +381,17 @@ impl Engine {
         snapshotter::take(&self.shared)
     }
 
+    /// The state that replaying the journal gives, beside the running engine, and where
+    /// it differs from itself, from the sum of its movements or from the snapshots.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the journal cannot be read or does not fit this version.
+    pub fn examine(&self) -> Result<(State, Vec<Finding>), OpenError> {
+        let none = Snapshots::new(Arc::new(Folder::at(Path::new(""))));
+        let snapshots = self.shared.snapshots.as_ref().unwrap_or(&none);
+        folder::examine(self.shared.reader.as_ref(), snapshots, self.durable_seq())
+    }
+
     /// Takes nothing new from here on; what is under way is finished.
     pub fn drain(&self) {
         self.shared
@@ -394,7 +414,11 @@ impl Engine {
         if let Some(scrubber) = self.scrubber.take() {
             scrubber.stop();
         }
-        self.shared.writer.flush_and_close()
+        let closed = self.shared.writer.flush_and_close();
+        if let Some(notary) = self.notary.take() {
+            notary.stop();
+        }
+        closed
     }
 }
 
@@ -473,6 +497,14 @@ impl Shared {
                 ));
             }
             Phase::Serving => {}
+        }
+        if let Some(away) = self.writer.away()
+            && self.writer.backlog() > AWAY_BACKLOG
+        {
+            return Err(Refusal::new(RefusalCode::JournalUnreachable)
+                .fact("detail", away.detail)
+                .fact("seconds", away.since.elapsed().as_secs())
+                .fact("retry_ms", 1_000));
         }
         match self.writer.overloaded() {
             None => Ok(()),
@@ -977,6 +1009,10 @@ impl Shared {
     fn persistence(&self) -> String {
         match &self.settings.path {
             None => "memory (gone when the process ends)".into(),
+            Some(_) if self.settings.journal.is_redis() => {
+                let place = self.settings.redis.options().place();
+                format!("{} {place}", self.settings.journal)
+            }
             Some(path) => format!("{} {}", self.settings.journal, path.display()),
         }
     }
@@ -1028,27 +1064,15 @@ impl Stores {
             });
         };
         let lock = FolderLock::take(path)?;
-        let options = FileOptions {
-            synced: settings.journal == Mode::FileSync,
-            low_water_bytes: settings.low_water_bytes,
-            segment_bytes: settings.segment_bytes,
-            ..FileOptions::default()
+        note::belongs(path, settings.journal)?;
+        let (journal, recovery, vault) = match settings.journal {
+            mode if mode.is_redis() => open_redis(path, settings)?,
+            _ => open_files(path, settings)?,
         };
-        let folder = path.join("journal");
-        let (journal, recovery) = match &settings.mirror {
-            None => FileJournal::open(&folder, options)?,
-            Some(mirror) => FileJournal::open_mirrored(&folder, mirror, options)?,
-        };
-        let reader = journal.reader();
         let snapshots = open_snapshots(path)?;
-        let vault = open_vault(
-            path,
-            settings.mirror.as_deref(),
-            settings.key_file.as_deref(),
-        )?;
         Ok(Self {
-            journal: Box::new(journal),
-            reader,
+            reader: journal.reader(),
+            journal,
             vault,
             recovery,
             snapshots: Some(snapshots),
@@ -1082,6 +1106,52 @@ impl Stores {
     }
 }
 
+/// A journal, what opening it found, and the documents beside it.
+type Opened = (Box<dyn Journal>, Recovery, Vault);
+
+fn open_files(path: &Path, settings: &Settings) -> Result<Opened, OpenError> {
+    let options = FileOptions {
+        synced: settings.journal == Mode::FileSync,
+        low_water_bytes: settings.low_water_bytes,
+        segment_bytes: settings.segment_bytes,
+        ..FileOptions::default()
+    };
+    let folder = path.join("journal");
+    let mirror = settings.mirror.as_deref();
+    let (journal, recovery) = match mirror {
+        None => FileJournal::open(&folder, options)?,
+        Some(mirror) => FileJournal::open_mirrored(&folder, mirror, options)?,
+    };
+    let vault = open_vault(path, mirror, settings.key_file.as_deref())?;
+    Ok((Box::new(journal), recovery, vault))
+}
+
+fn open_redis(path: &Path, settings: &Settings) -> Result<Opened, OpenError> {
+    if settings.mirror.is_some() {
+        return Err(OpenError::Setting {
+            setting: "mirror",
+            detail: format!(
+                "{} keeps its copies on replicas; take redis.wait(N) or redis.waitaof(1,N)",
+                settings.journal
+            ),
+        });
+    }
+    let options = settings.redis.options();
+    let unfit = |error: StreamError| OpenError::Journal(error.into());
+    let (journal, recovery) = RedisJournal::open(&options, settings.journal)?;
+    note::compare(
+        path,
+        journal.reader().as_ref(),
+        &recovery,
+        settings.journal,
+        &options.place(),
+    )?;
+    let documents = || RedisDocuments::new(&options).map_err(unfit);
+    let ring = key_file(path, settings.key_file.as_deref());
+    let vault = Vault::open_server(documents()?, documents()?, &ring)?;
+    Ok((Box::new(journal), recovery, vault))
+}
+
 /// True if what is acknowledged outlives more than the engine's process.
 const fn is_promised(durability: Durability) -> bool {
     !matches!(durability, Durability::Memory | Durability::Logged)
@@ -1102,12 +1172,13 @@ fn open_vault(
     mirror: Option<&Path>,
     key_file: Option<&Path>,
 ) -> Result<Vault, VaultError> {
-    let in_folder = path.join("keys").join("ring.json");
-    Vault::open(
-        &path.join("documents"),
-        mirror,
-        key_file.unwrap_or(&in_folder),
-    )
+    let ring = self::key_file(path, key_file);
+    Vault::open(&path.join("documents"), mirror, &ring)
+}
+
+/// The key ring, in the data folder unless it is kept elsewhere.
+fn key_file(path: &Path, elsewhere: Option<&Path>) -> PathBuf {
+    elsewhere.map_or_else(|| path.join("keys").join("ring.json"), Path::to_owned)
 }
 
 /// Replays the records behind `state` up to `last_seq`. `also` sees each record and the

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::Mode;
+use crate::journal::{Mode, RedisOptions};
 
 /// Which clock runs the deadlines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,55 @@ pub enum ClockChoice {
     System,
     /// Starts at this instant and moves when told to; for tests and rehearsals.
     ManualMs(i64),
+}
+
+/// Where a journal in Redis is, and how to be let in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedisSettings {
+    /// `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`, see
+    /// docs/durability.md. It may hold a password.
+    pub url: String,
+    /// Tells journals on one server apart.
+    pub name: String,
+    pub password_file: Option<PathBuf>,
+    pub ca: Option<PathBuf>,
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+}
+
+impl Default for RedisSettings {
+    fn default() -> Self {
+        Self {
+            url: "redis://127.0.0.1:6379".into(),
+            name: "main".into(),
+            password_file: None,
+            ca: None,
+            cert: None,
+            key: None,
+        }
+    }
+}
+
+impl RedisSettings {
+    pub(super) fn options(&self) -> RedisOptions {
+        RedisOptions {
+            password_file: self.password_file.clone(),
+            ca: self.ca.clone(),
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            ..RedisOptions::new(&self.url, &self.name)
+        }
+    }
+}
+
+impl std::fmt::Debug for RedisSettings {
+    /// The URL may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisSettings")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Everything an engine needs to know at its start.
@@ -24,6 +73,8 @@ pub struct Settings {
     /// Where the truth is kept and what a reply waits for. Without a path it is
     /// always memory.
     pub journal: Mode,
+    /// The server of a journal in Redis.
+    pub redis: RedisSettings,
     /// A second folder for the journal, best on another device.
     pub mirror: Option<PathBuf>,
     /// Seconds between two scrubs of the journal; 0: never.
@@ -57,6 +108,7 @@ impl Default for Settings {
         Self {
             path: None,
             journal: Mode::FileSync,
+            redis: RedisSettings::default(),
             mirror: None,
             scrub_every_s: 86_400,
             low_water_bytes: 64 << 20,

@@ -36,7 +36,7 @@ pub use mode::{Mode, UnknownMode};
 pub use queue::{Queue, Taken};
 pub use redis::{RedisJournal, RedisOptions, StreamError};
 pub use space::Space;
-pub use writer::{CommitError, Writer, WriterMetrics};
+pub use writer::{Away, CommitError, Writer, WriterMetrics};
 
 /// What an acknowledgement of this journal means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -44,9 +44,16 @@ pub enum CommitError {
     Closed,
 }
 
+/// A journal that cannot be reached.
+#[derive(Debug, Clone)]
+pub struct Away {
+    pub detail: String,
+    pub since: Instant,
+}
+
 type Completion = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
 type Hook = Box<dyn Fn() + Send + Sync>;
-type BeforeCommit = Box<dyn FnMut() -> io::Result<()> + Send>;
+type BeforeCommit = Box<dyn FnMut() -> io::Result<Progress> + Send>;
 
 /// What the journal thread and its callers share under one lock.
 struct Desk {
@@ -66,8 +73,9 @@ struct Shared {
     progress: Condvar,
     durable: AtomicU64,
     poisoned: AtomicBool,
-    /// Why the journal cannot be reached at present.
-    away: Mutex<Option<String>>,
+    /// Why the journal cannot be reached at present, and since when.
+    away: Mutex<Option<Away>>,
+    is_away: AtomicBool,
     backlog: AtomicU64,
     hooks: RwLock<Vec<Hook>>,
     counts: Counts,
@@ -131,6 +139,7 @@ impl Writer {
             durable: AtomicU64::new(last_seq),
             poisoned: AtomicBool::new(false),
             away: Mutex::default(),
+            is_away: AtomicBool::new(false),
             backlog: AtomicU64::new(0),
             hooks: RwLock::default(),
             counts: Counts::default(),
@@ -253,10 +262,20 @@ impl Writer {
         self.space.as_deref()
     }
 
-    /// Why nothing can be made durable at present, while the journal tries again.
+    /// Why nothing can be made durable at present, and since when, while the journal
+    /// tries again.
     #[must_use]
-    pub fn away(&self) -> Option<String> {
-        self.shared.away.lock().clone()
+    pub fn away(&self) -> Option<Away> {
+        match self.shared.is_away.load(Ordering::Relaxed) {
+            true => self.shared.away.lock().clone(),
+            false => None,
+        }
+    }
+
+    /// Bytes that wait to become durable.
+    #[must_use]
+    pub fn backlog(&self) -> u64 {
+        self.shared.backlog.load(Ordering::Relaxed)
     }
 
     #[must_use]
@@ -353,8 +372,9 @@ fn run(
         match next {
             Next::Commit => {
                 let began = Instant::now();
-                before_commit()?;
-                commit(shared, journal.as_mut(), &taken)?;
+                persist(shared, &mut before_commit)?;
+                let group = taken.group();
+                persist(shared, || journal.commit(&group))?;
                 shared.publish(&taken, began.elapsed());
                 unsealed = true;
             }
@@ -374,18 +394,23 @@ fn run(
     }
 }
 
-/// Commits one group, as often as the journal says that it may be tried again.
-fn commit(shared: &Shared, journal: &mut dyn Journal, taken: &Taken) -> io::Result<()> {
-    let group = taken.group();
+/// Makes something durable, as often as it says that it may be tried again.
+fn persist(shared: &Shared, mut attempt: impl FnMut() -> io::Result<Progress>) -> io::Result<()> {
     let mut pause = AGAIN_FIRST;
     loop {
-        match journal.commit(&group)? {
+        match attempt()? {
             Progress::Durable => {
-                shared.away.lock().take();
+                if shared.is_away.swap(false, Ordering::Relaxed) {
+                    shared.away.lock().take();
+                }
                 return Ok(());
             }
             Progress::Again { detail } => {
-                shared.away.lock().get_or_insert_with(|| detail.clone());
+                shared.away.lock().get_or_insert_with(|| Away {
+                    detail: detail.clone(),
+                    since: Instant::now(),
+                });
+                shared.is_away.store(true, Ordering::Relaxed);
                 let mut desk = shared.desk.lock();
                 if !desk.closing {
                     shared.work.wait_for(&mut desk, pause);

@@ -25,10 +25,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use parking_lot::Mutex;
+
+use crate::journal::Progress;
+use crate::journal::redis::{Fault, RedisDocuments};
 
 pub use ring::KeyRing;
 
@@ -55,6 +59,8 @@ pub enum VaultError {
     Ring { path: PathBuf, detail: String },
     #[error("there is no document at {0}")]
     Missing(u64),
+    #[error("{0}")]
+    Server(String),
     #[error("the document at {0} is damaged in every copy. Restore it from a backup")]
     Damaged(u64),
     #[error("the document was erased")]
@@ -74,6 +80,11 @@ impl VaultError {
     #[must_use]
     pub fn is_storage_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+    }
+
+    fn server(fault: Fault) -> Self {
+        let (Fault::Unreachable(detail) | Fault::Refused(detail)) = fault;
+        Self::Server(detail)
     }
 
     fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
@@ -107,11 +118,23 @@ impl DocumentRef {
     }
 }
 
-/// Where sealed bytes are kept: in one or two files, or in memory.
+/// Where sealed bytes are kept: in one or two files, on a server, or in memory.
 #[derive(Debug)]
 enum Store {
     Files(Vec<(File, PathBuf)>),
+    Server(Box<Shelved>),
     Memory(Vec<u8>),
+}
+
+/// Documents on a server. Their place is a number drawn at random: an engine that was
+/// fenced and does not know it yet must not write where its successor does.
+#[derive(Debug)]
+struct Shelved {
+    /// One connection writes, in the journal thread; one reads.
+    writer: Arc<Mutex<RedisDocuments>>,
+    reader: RedisDocuments,
+    /// Sealed, and not known to be on the server yet.
+    waiting: Vec<(u64, Arc<[u8]>)>,
 }
 
 #[derive(Debug)]
@@ -154,6 +177,39 @@ impl Vault {
             shelf: Mutex::new(Shelf {
                 store: Store::Files(files),
                 end,
+                dirty: false,
+            }),
+            ring: Mutex::new(ring),
+        })
+    }
+
+    /// Opens the documents beside a journal on a server.
+    ///
+    /// # Errors
+    /// [`VaultError`] if the server cannot be reached or the ring is not readable.
+    pub fn open_server(
+        mut reader: RedisDocuments,
+        writer: RedisDocuments,
+        key_file: &Path,
+    ) -> Result<Self, VaultError> {
+        let count = reader.count().map_err(VaultError::server)?;
+        if count > 0 && !key_file.exists() {
+            return Err(VaultError::Ring {
+                path: key_file.to_owned(),
+                detail: format!(
+                    "it is missing, and {count} documents on the server are sealed under it; copy it from the machine that sealed them"
+                ),
+            });
+        }
+        let ring = KeyRing::open(key_file)?;
+        Ok(Self {
+            shelf: Mutex::new(Shelf {
+                store: Store::Server(Box::new(Shelved {
+                    writer: Arc::new(Mutex::new(writer)),
+                    reader,
+                    waiting: Vec::new(),
+                })),
+                end: 0,
                 dirty: false,
             }),
             ring: Mutex::new(ring),
@@ -275,31 +331,77 @@ impl Vault {
         self.ring.lock().rotate()
     }
 
-    /// Makes sealed documents durable; costs nothing if there are none.
+    /// Makes sealed documents durable, together with what the journal commits next;
+    /// costs nothing if there are none.
     ///
     /// # Errors
     /// Whatever the disk says; it must not be tried again.
-    pub fn sync(&self) -> io::Result<()> {
-        // The files are synced without the lock, so that sealing goes on.
-        let files = {
-            let mut shelf = self.shelf.lock();
-            if !std::mem::take(&mut shelf.dirty) {
-                return Ok(());
+    pub fn sync(&self) -> io::Result<Progress> {
+        // Disk and server are waited for without the lock, so that sealing goes on.
+        let mut shelf = self.shelf.lock();
+        if !shelf.dirty {
+            return Ok(Progress::Durable);
+        }
+        match &shelf.store {
+            Store::Memory(_) => {}
+            Store::Files(files) => {
+                let files = files.iter().map(|(file, _)| file.try_clone());
+                let files = files.collect::<io::Result<Vec<_>>>()?;
+                shelf.dirty = false;
+                drop(shelf);
+                files.iter().try_for_each(File::sync_data)?;
             }
-            match &shelf.store {
-                Store::Files(files) => files
-                    .iter()
-                    .map(|(file, _)| file.try_clone())
-                    .collect::<io::Result<Vec<_>>>()?,
-                Store::Memory(_) => return Ok(()),
+            Store::Server(shelved) => {
+                let (writer, waiting) = (Arc::clone(&shelved.writer), shelved.waiting.clone());
+                drop(shelf);
+                if let Err(Fault::Unreachable(detail) | Fault::Refused(detail)) =
+                    writer.lock().put(&waiting)
+                {
+                    return Ok(Progress::Again { detail });
+                }
+                self.shelf.lock().put_away(waiting.len());
             }
+        }
+        Ok(Progress::Durable)
+    }
+}
+
+impl Shelved {
+    fn read(&mut self, number: u64) -> Result<Vec<u8>, VaultError> {
+        let waiting = self.waiting.iter().find(|(other, _)| *other == number);
+        let record = match waiting {
+            Some((_, record)) => Some(record.to_vec()),
+            None => self.reader.get(number).map_err(VaultError::server)?,
         };
-        files.iter().try_for_each(File::sync_data)
+        let record = record.ok_or(VaultError::Missing(number))?;
+        let whole = record.len() >= HEAD
+            && record[4..8] == crc_of(&record).to_le_bytes()
+            && record[..4] == ((record.len() - HEAD) as u64).to_le_bytes()[..4];
+        match whole {
+            true => Ok(record),
+            false => Err(VaultError::Damaged(number)),
+        }
     }
 }
 
 impl Shelf {
+    /// So many of those that waited are on the server.
+    fn put_away(&mut self, count: usize) {
+        if let Store::Server(shelved) = &mut self.store {
+            shelved.waiting.drain(..count);
+            self.dirty = !shelved.waiting.is_empty();
+        }
+    }
+
     fn append(&mut self, record: &[u8]) -> Result<u64, VaultError> {
+        if let Store::Server(shelved) = &mut self.store {
+            let mut number = [0; 8];
+            random(&mut number)?;
+            let number = u64::from_le_bytes(number);
+            shelved.waiting.push((number, record.into()));
+            self.dirty = true;
+            return Ok(number);
+        }
         let offset = self.end;
         self.write(offset, record)?;
         self.end += record.len() as u64;
@@ -313,6 +415,10 @@ impl Shelf {
                 file.write_all_at(bytes, offset)
                     .map_err(VaultError::io("write", path.as_path()))
             }),
+            Store::Server(shelved) => {
+                let sent = shelved.reader.put(&[(offset, bytes.into())]);
+                sent.map_err(VaultError::server)
+            }
             Store::Memory(shelf) => {
                 let start = usize::try_from(offset).map_err(|_| VaultError::Missing(offset))?;
                 if shelf.len() < start + bytes.len() {
@@ -327,12 +433,15 @@ impl Shelf {
     fn copies(&self) -> usize {
         match &self.store {
             Store::Files(files) => files.len(),
-            Store::Memory(_) => 1,
+            Store::Server(_) | Store::Memory(_) => 1,
         }
     }
 
     /// The whole record from the first copy that has it as it was written.
-    fn read(&self, offset: u64) -> Result<Vec<u8>, VaultError> {
+    fn read(&mut self, offset: u64) -> Result<Vec<u8>, VaultError> {
+        if let Store::Server(shelved) = &mut self.store {
+            return shelved.read(offset);
+        }
         if offset + HEAD as u64 > self.end {
             return Err(VaultError::Missing(offset));
         }
@@ -365,6 +474,7 @@ impl Shelf {
                 file.read_exact_at(buffer, offset)
                     .map_err(VaultError::io("read", path.as_path()))
             }
+            Store::Server(_) => unreachable!("a server's documents are read whole"),
             Store::Memory(shelf) => {
                 let start = usize::try_from(offset).map_err(|_| VaultError::Missing(offset))?;
                 buffer.copy_from_slice(&shelf[start..start + buffer.len()]);
@@ -375,6 +485,9 @@ impl Shelf {
 
     fn mend(&mut self, offset: u64) -> Result<bool, VaultError> {
         let good = self.read(offset)?;
+        if let Store::Server(_) = self.store {
+            return Ok(false);
+        }
         for copy in 0..self.copies() {
             if self.read_copy(copy, offset)?.as_ref() != Some(&good) {
                 self.write(offset, &good)?;
@@ -390,7 +503,8 @@ impl Shelf {
         self.dirty = false;
         match &self.store {
             Store::Files(files) => files.iter().try_for_each(|(file, _)| file.sync_data()),
-            Store::Memory(_) => Ok(()),
+            // The server was asked and has answered.
+            Store::Server(_) | Store::Memory(_) => Ok(()),
         }
     }
 }

@@ -2,11 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import holdfast
 from holdfast import results
@@ -31,6 +31,7 @@ class Way:
     Attributes:
         data: Folder whose server is asked, or which is opened if none runs.
         merchant: Whose orders, when the folder is opened; a server knows from the token.
+        journal: Where the folder's journal and keys are, as `Engine.open` takes it.
         server: "host:port" of a server, instead of the folder's own.
         token_file: File with the credential's secret; the operator's if absent.
         tls_ca: PEM file of the roots that the server's certificate goes back to.
@@ -39,6 +40,7 @@ class Way:
 
     data: Path
     merchant: str
+    journal: Mapping[str, Any]
     server: str | None
     token_file: Path | None
     tls_ca: Path | None
@@ -103,7 +105,9 @@ def _silence(client: Calls, address: str) -> holdfast.OpenError | None:
 def _opened(way: Way) -> holdfast.Engine:
     if not way.data.exists():
         raise told(holdfast.OpenError, "DATA_MISSING", data=way.data)
-    return holdfast.Engine.open(way.data, merchant=way.merchant, locale=way.lang)
+    return holdfast.Engine.open(
+        way.data, merchant=way.merchant, locale=way.lang, **way.journal
+    )
 
 
 def running_server(data: Path) -> dict[str, str] | None:

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdfast.calls import Calls
 from holdfast.cli.exits import OK
 from holdfast.cli.reach import SERVE_FILE, Batches, Way, announce, reach
-from holdfast.cli.settings import SETTINGS, Setting, SettingError, load
+from holdfast.cli.settings import SETTINGS, Setting, SettingError, load, shown
 from holdfast.cli.show import put, put_json, table
 from holdfast.cli.texts import text
 
@@ -35,6 +35,7 @@ def engine_of(options: argparse.Namespace) -> Iterator[tuple[Calls, Batches]]:
     way = Way(
         data=Path(str(found["data"].value)),
         merchant=str(found["merchant"].value),
+        journal=_journal(found),
         server=options.server,
         token_file=options.token_file,
         tls_ca=options.tls_ca,
@@ -42,6 +43,18 @@ def engine_of(options: argparse.Namespace) -> Iterator[tuple[Calls, Batches]]:
     )
     with reach(way) as engine:
         yield engine
+
+
+def _journal(found: Mapping[str, Setting]) -> dict[str, Any]:
+    """What `Engine.open` must be told to find the journal and the keys."""
+    of_redis = ("url", "name", "password_file", "ca", "cert", "key")
+    redis = {key: str(found[f"redis_{key}"].value) for key in of_redis}
+    return {
+        "journal": str(found["journal"].value),
+        "redis": {key: value for key, value in redis.items() if value},
+        "mirror": str(found["mirror"].value) or None,
+        "key_file": str(found["key_file"].value) or None,
+    }
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -82,6 +95,12 @@ def _server_settings(found: Mapping[str, Setting]) -> "ServerSettings":
         port=int(found["port"].value),
         metrics_port=int(found["metrics_port"].value),
         journal=str(found["journal"].value),
+        redis_url=str(found["redis_url"].value),
+        redis_name=str(found["redis_name"].value),
+        redis_password_file=path("redis_password_file"),
+        redis_ca=path("redis_ca"),
+        redis_cert=path("redis_cert"),
+        redis_key=path("redis_key"),
         mirror=path("mirror"),
         scrub_hours=float(found["scrub_hours"].value),
         low_water_mib=int(found["low_water_mib"].value),
@@ -114,7 +133,7 @@ def up(options: argparse.Namespace) -> int:
 
 def config_show(options: argparse.Namespace) -> int:
     """Shows the settings that `serve` with the same flags would have."""
-    found = settings_of(options)
+    found = {key: shown(key, setting) for key, setting in settings_of(options).items()}
     if options.json:
         put_json({key: asdict(s) if options.origin else s.value for key, s in found.items()})
         return OK

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,7 +43,9 @@ class Spec:
         except ValueError:
             return None
         if isinstance(value, str):
-            return value if not self.choices or value in self.choices else None
+            # N in a choice stands for a digit.
+            general = re.sub(r"[1-9]\)$", "N)", value)
+            return value if not self.choices or general in self.choices else None
         return value if self.low <= value <= self.high else None
 
 
@@ -51,7 +54,23 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     "host": Spec("127.0.0.1"),
     "port": Spec(7420, 0, 65_535),
     "metrics_port": Spec(7421, -1, 65_535),
-    "journal": Spec("file.sync", choices=("file.sync", "file.log")),
+    "journal": Spec(
+        "file.sync",
+        choices=(
+            "file.sync",
+            "file.log",
+            "redis.everysec",
+            "redis.always",
+            "redis.wait(N)",
+            "redis.waitaof(1,N)",
+        ),
+    ),
+    "redis_url": Spec("redis://127.0.0.1:6379"),
+    "redis_name": Spec("main"),
+    "redis_password_file": Spec(""),
+    "redis_ca": Spec(""),
+    "redis_cert": Spec(""),
+    "redis_key": Spec(""),
     "mirror": Spec(""),
     "scrub_hours": Spec(24.0, 0, 8_760),
     "low_water_mib": Spec(64, 0, 1_048_576),
@@ -78,6 +97,13 @@ class Setting:
 
     value: Value
     origin: str
+
+
+def shown(key: str, setting: Setting) -> Setting:
+    """The setting as people may see it: without a password."""
+    if key != "redis_url":
+        return setting
+    return Setting(re.sub(r"(://[^:@/]*):.*@", r"\1:***@", str(setting.value)), setting.origin)
 
 
 def load(flags: Mapping[str, object], folder: Path) -> dict[str, Setting]:

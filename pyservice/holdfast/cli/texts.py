@@ -144,9 +144,24 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "port of /metrics; 0 takes a free one, -1 none",
     ),
     "set.journal": (
-        "日志模式：file.sync 落盘后应答；file.log 写入后应答",
-        "journal mode: file.sync replies when on disk, file.log when written",
+        "日志模式：file.sync 落盘后应答；file.log 写入后应答；redis.* 存于 Redis",
+        "journal mode: file.sync replies when on disk, file.log when written, redis.* in Redis",
     ),
+    "set.redis_url": (
+        "Redis 地址：redis:// rediss:// redis+sentinel:// redis+cluster://",
+        "server of a journal in Redis: redis:// rediss:// redis+sentinel:// redis+cluster://",
+    ),
+    "set.redis_name": (
+        "Redis 中日志的名称，区分同一服务器上的多个日志",
+        "name of the journal in Redis; tells journals on one server apart",
+    ),
+    "set.redis_password_file": ("Redis 密码文件", "file with the password of Redis"),
+    "set.redis_ca": (
+        "Redis TLS 根证书（PEM），缺省用系统证书",
+        "PEM roots for Redis over TLS; the system's if absent",
+    ),
+    "set.redis_cert": ("出示给 Redis 的证书（PEM）", "PEM certificate shown to Redis"),
+    "set.redis_key": ("该证书的私钥（PEM）", "PEM private key of that certificate"),
     "set.mirror": (
         "日志的第二份副本所在目录，最好在另一块盘上",
         "folder of the journal's second copy, best on another disk",

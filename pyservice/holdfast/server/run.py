@@ -271,11 +271,23 @@ class _Server:
         )
 
 
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
 def _open(settings: ServerSettings, token_sha256: str, clock: ManualClock | None) -> _engine.Engine:
     given = {
-        "path": None if settings.data is None else str(settings.data),
+        "path": _text(settings.data),
         "journal": settings.journal,
-        "mirror": None if settings.mirror is None else str(settings.mirror),
+        "redis": {
+            "url": settings.redis_url,
+            "name": settings.redis_name,
+            "password_file": _text(settings.redis_password_file),
+            "ca": _text(settings.redis_ca),
+            "cert": _text(settings.redis_cert),
+            "key": _text(settings.redis_key),
+        },
+        "mirror": _text(settings.mirror),
         "scrub_every_s": int(settings.scrub_hours * 3_600),
         "low_water_bytes": settings.low_water_mib << 20,
         "snapshot_every": settings.snapshot_every,
@@ -283,7 +295,7 @@ def _open(settings: ServerSettings, token_sha256: str, clock: ManualClock | None
         "merchant": settings.merchant,
         "embedded": False,
         "bootstrap_token_sha256": token_sha256,
-        "key_file": None if settings.key_file is None else str(settings.key_file),
+        "key_file": _text(settings.key_file),
         "default_deadline_ms": settings.default_deadline_ms,
     }
     try:

@@ -1,7 +1,7 @@
 """What a server is started with."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast.errors import HoldfastError
@@ -21,6 +21,12 @@ class ServerSettings:
         port: Port of the service; 0 takes a free one.
         metrics_port: Port of /metrics on loopback; 0 takes a free one, -1 none.
         journal: Where the truth is kept and what a reply waits for, as "file.sync".
+        redis_url: Server of a journal in Redis; it may hold a password.
+        redis_name: Tells journals on one server apart.
+        redis_password_file: File with the server's password.
+        redis_ca: PEM roots of a server over TLS; absent: the system's.
+        redis_cert: PEM certificate that is shown to the server, with `redis_key`.
+        redis_key: Its private key.
         mirror: Folder of the journal's second copy.
         scrub_hours: Hours between two scrubs of the journal; 0: never.
         low_water_mib: Free MiB on the disk below which no new orders are taken.
@@ -44,6 +50,12 @@ class ServerSettings:
     port: int = 7420
     metrics_port: int = 0
     journal: str = "file.sync"
+    redis_url: str = field(default="redis://127.0.0.1:6379", repr=False)
+    redis_name: str = "main"
+    redis_password_file: Path | None = None
+    redis_ca: Path | None = None
+    redis_cert: Path | None = None
+    redis_key: Path | None = None
     mirror: Path | None = None
     scrub_hours: float = 24.0
     low_water_mib: int = 64

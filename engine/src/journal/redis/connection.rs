@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Connection, ConnectionLike, IntoConnectionInfo, RedisError, Value};
+use redis::{Cmd, Connection, ConnectionLike, RedisError, Value};
 
 use super::super::frame::Chain;
+use super::endpoint::Endpoint;
 use super::server::{
     Acquired, Appended, Fault, Head, Lease, NewEntry, Origin, Server, StoredEntry, Verdict, Wait,
 };
@@ -47,14 +48,12 @@ const SCRIPTS: [&str; 5] = [
     ),
 ];
 
-/// Where a server is and how to talk to it.
-#[derive(Debug, Clone)]
-struct Endpoint {
-    client: redis::Client,
-    address: String,
+/// A server and the keys of one journal on it.
+#[derive(Clone)]
+struct Home {
+    endpoint: Endpoint,
     stream: String,
     head: String,
-    timeout: Duration,
 }
 
 /// A connection and the names of the scripts that it may call.
@@ -65,7 +64,7 @@ struct Live {
 
 /// One stream on one server.
 pub(super) struct RedisServer {
-    endpoint: Endpoint,
+    home: Home,
     live: Option<Live>,
 }
 
@@ -94,29 +93,11 @@ impl RedisServer {
                 "it may hold letters, digits, '-', '_' and '.'",
             ));
         }
-        if !options.url.starts_with("redis://") {
-            return Err(refused(
-                "the Redis URL",
-                "it must have the form redis://[user[:password]@]host[:port][/database]",
-            ));
-        }
-        let info = options
-            .url
-            .as_str()
-            .into_connection_info()
-            .map_err(|error| refused("the Redis URL", error.category()))?;
-        let tcp = info.tcp_settings().clone().set_nodelay(true);
-        let info = info.set_tcp_settings(tcp);
-        let address = info.addr().to_string();
-        let client = redis::Client::open(info)
-            .map_err(|error| refused("the Redis URL", error.category()))?;
         Ok(Self {
-            endpoint: Endpoint {
-                client,
-                address,
-                stream: format!("{{holdfast:{}}}:journal", options.name),
-                head: format!("{{holdfast:{}}}:head", options.name),
-                timeout: options.timeout,
+            home: Home {
+                endpoint: Endpoint::new(options)?,
+                stream: options.key("journal"),
+                head: options.key("head"),
             },
             live: None,
         })
@@ -125,14 +106,14 @@ impl RedisServer {
     /// Sends commands together and gives their replies; any error ends the connection.
     fn ask<const N: usize>(
         &mut self,
-        make: impl FnOnce(&Endpoint, &[String]) -> [Cmd; N],
+        make: impl FnOnce(&Home, &[String]) -> [Cmd; N],
     ) -> Result<[Result<Value, RedisError>; N], Fault> {
         let mut live = match self.live.take() {
             Some(live) => live,
-            None => self.endpoint.connect().map_err(|e| self.lost(&e))?,
+            None => self.home.connect().map_err(|e| self.lost(&e))?,
         };
         let mut packed = Vec::new();
-        for command in make(&self.endpoint, &live.scripts) {
+        for command in make(&self.home, &live.scripts) {
             command.write_packed_command(&mut packed);
         }
         let replies = live
@@ -150,8 +131,8 @@ impl RedisServer {
     }
 
     /// Sends one command.
-    fn ask_one(&mut self, make: impl FnOnce(&Endpoint, &[String]) -> Cmd) -> Result<Value, Fault> {
-        let [reply] = self.ask(|endpoint, scripts| [make(endpoint, scripts)])?;
+    fn ask_one(&mut self, make: impl FnOnce(&Home, &[String]) -> Cmd) -> Result<Value, Fault> {
+        let [reply] = self.ask(|home, scripts| [make(home, scripts)])?;
         reply.map_err(|error| self.lost(&error))
     }
 
@@ -163,9 +144,8 @@ impl RedisServer {
         group: u64,
         more: &[&[u8]],
     ) -> Result<Verdict, Fault> {
-        let reply = self.ask_one(|endpoint, scripts| {
-            owned(endpoint, &scripts[script as usize], lease, group, more)
-        })?;
+        let reply = self
+            .ask_one(|home, scripts| owned(home, &scripts[script as usize], lease, group, more))?;
         verdict(reply).ok_or_else(|| self.strange())
     }
 
@@ -190,11 +170,11 @@ impl RedisServer {
     }
 }
 
-impl Endpoint {
+impl Home {
     fn connect(&self) -> Result<Live, RedisError> {
-        let mut connection = self.client.get_connection_with_timeout(self.timeout)?;
-        connection.set_read_timeout(Some(self.timeout + Duration::from_millis(WAIT_MS)))?;
-        connection.set_write_timeout(Some(self.timeout))?;
+        let mut connection = self.endpoint.connect(&self.stream)?;
+        let patience = self.endpoint.timeout() + Duration::from_millis(WAIT_MS);
+        connection.set_read_timeout(Some(patience))?;
         let scripts = SCRIPTS
             .iter()
             .map(|text| {
@@ -213,7 +193,7 @@ impl Endpoint {
 
 impl Server for RedisServer {
     fn place(&self) -> String {
-        format!("{} on {}", self.endpoint.stream, self.endpoint.address)
+        format!("{} on {}", self.home.stream, self.home.endpoint.shown())
     }
 
     fn inspect(&mut self) -> Result<Settings, Fault> {
@@ -236,8 +216,8 @@ impl Server for RedisServer {
     }
 
     fn acquire(&mut self, lease: &Lease) -> Result<Acquired, Fault> {
-        let reply = self.ask_one(|endpoint, scripts| {
-            let mut call = call(endpoint, &scripts[Script::Acquire as usize]);
+        let reply = self.ask_one(|home, scripts| {
+            let mut call = call(home, &scripts[Script::Acquire as usize]);
             call.arg(&lease.token).arg(&lease.owner).arg(lease.millis);
             call
         })?;
@@ -250,7 +230,7 @@ impl Server for RedisServer {
         entry: &NewEntry<'_>,
         wait: Wait,
     ) -> Result<Appended, Fault> {
-        let append = |endpoint: &Endpoint, scripts: &[String]| {
+        let append = |home: &Home, scripts: &[String]| {
             let group = entry.group.to_string();
             let seq = entry.last_seq.to_string();
             let hash = hex(&entry.hash);
@@ -261,7 +241,7 @@ impl Server for RedisServer {
                 entry.frame,
             ];
             let script = &scripts[Script::Append as usize];
-            owned(endpoint, script, lease, entry.group - 1, &more)
+            owned(home, script, lease, entry.group - 1, &more)
         };
         let Some(waiting) = waiting(wait) else {
             let verdict = verdict(self.ask_one(append)?).ok_or_else(|| self.strange())?;
@@ -270,7 +250,7 @@ impl Server for RedisServer {
                 replicas: 0,
             });
         };
-        let [reply, waited] = self.ask(|endpoint, scripts| [append(endpoint, scripts), waiting])?;
+        let [reply, waited] = self.ask(|home, scripts| [append(home, scripts), waiting])?;
         let reply = reply.map_err(|error| self.lost(&error))?;
         let verdict = verdict(reply).ok_or_else(|| self.strange())?;
         let waited = waited.map_err(|error| self.lost(&error))?;
@@ -312,9 +292,9 @@ impl Server for RedisServer {
     }
 
     fn range(&mut self, from: u64, to: u64, count: usize) -> Result<Vec<StoredEntry>, Fault> {
-        let reply = self.ask_one(|endpoint, _| {
+        let reply = self.ask_one(|home, _| {
             let mut range = redis::cmd("XRANGE");
-            range.arg(&endpoint.stream).arg(from).arg(to);
+            range.arg(&home.stream).arg(from).arg(to);
             range.arg("COUNT").arg(count);
             range
         })?;
@@ -327,23 +307,23 @@ impl Server for RedisServer {
 
     fn beside(&self) -> Box<dyn Server> {
         Box::new(Self {
-            endpoint: self.endpoint.clone(),
+            home: self.home.clone(),
             live: None,
         })
     }
 }
 
 /// A call of a script with its keys.
-fn call(endpoint: &Endpoint, script: &str) -> Cmd {
+fn call(home: &Home, script: &str) -> Cmd {
     let mut call = redis::cmd("EVALSHA");
-    call.arg(script).arg(2).arg(&endpoint.stream);
-    call.arg(&endpoint.head);
+    call.arg(script).arg(2).arg(&home.stream);
+    call.arg(&home.head);
     call
 }
 
 /// A call with what tells the owner, and where it left the stream.
-fn owned(endpoint: &Endpoint, script: &str, lease: &Lease, group: u64, more: &[&[u8]]) -> Cmd {
-    let mut call = call(endpoint, script);
+fn owned(home: &Home, script: &str, lease: &Lease, group: u64, more: &[&[u8]]) -> Cmd {
+    let mut call = call(home, script);
     call.arg(lease.epoch).arg(&lease.token);
     call.arg(group).arg(lease.millis);
     for argument in more {

@@ -6,18 +6,23 @@
 //! compares both, so that nothing is written behind a loss.
 
 mod connection;
+mod documents;
+mod endpoint;
 mod reader;
 mod server;
 mod settings;
 mod walk;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::RwLock;
 
 use self::connection::RedisServer;
+pub use self::documents::RedisDocuments;
+use self::endpoint::Endpoint;
 use self::reader::{Index, RedisReader};
 pub use self::server::{
     Acquired, Appended, Fault, Head, Lease, NewEntry, Origin, Server, StoredEntry, Verdict, Wait,
@@ -31,14 +36,22 @@ use super::{Durability, Group, Journal, JournalError, Mode, Progress, Reader, Re
 const NO_SEAL: Duration = Duration::from_secs(3_600);
 /// Groups that are removed at once; the server does nothing else meanwhile.
 const TRIM_STEP: u64 = 4_096;
+/// Milliseconds within which an owner renews its lease twice.
+const SIGN_OF_LIFE: u64 = 1_200;
 /// Bytes of the random token of an owner.
 const TOKEN: usize = 16;
 
 /// Where a Redis journal is and how it is kept.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://[user[:password]@]host[:port][/database]`
+    /// Where the server is; see [`endpoint`].
     pub url: String,
+    /// A file with the password, instead of one in the URL.
+    pub password_file: Option<PathBuf>,
+    /// PEM files for `rediss`: roots instead of the system's, and our own certificate.
+    pub ca: Option<PathBuf>,
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
     /// Tells journals on one server apart; a part of their keys.
     pub name: String,
     /// Who opens it, for whoever is refused meanwhile.
@@ -55,6 +68,10 @@ impl RedisOptions {
         let host = rustix::system::uname();
         Self {
             url: url.into(),
+            password_file: None,
+            ca: None,
+            cert: None,
+            key: None,
             name: name.into(),
             owner: format!(
                 "process {} on {}",
@@ -64,6 +81,20 @@ impl RedisOptions {
             lease: Duration::from_secs(5),
             timeout: Duration::from_secs(2),
         }
+    }
+}
+
+impl RedisOptions {
+    /// The journal and where it is, for people; never a password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let shown = Endpoint::new(self).map(|endpoint| endpoint.shown());
+        format!("{} on {}", self.key("journal"), shown.unwrap_or_default())
+    }
+
+    /// A key of this journal; all of them have one slot in a cluster.
+    fn key(&self, kind: &str) -> String {
+        format!("{{holdfast:{}}}:{kind}", self.name)
     }
 }
 
@@ -126,6 +157,28 @@ pub enum StreamError {
         entries: u64,
     },
     #[error(
+        "this folder has seen {place} up to record {seen}, and it ends at record {last_seq}: records {} to {seen} were acknowledged and are lost. \
+         Restore the server, or promote the replica that has them; if their loss is accepted, remove {} and start again",
+        last_seq + 1,
+        note.display()
+    )]
+    Lost {
+        place: String,
+        seen: u64,
+        last_seq: u64,
+        note: PathBuf,
+    },
+    #[error(
+        "{place} holds another history than the one that this folder has seen up to record {seen}. \
+         Look whether URL and name are right; if they are, remove {} and start again",
+        note.display()
+    )]
+    Foreign {
+        place: String,
+        seen: u64,
+        note: PathBuf,
+    },
+    #[error(
         "{place} is damaged: {detail}. Good records end at {good_seq}; {missing} cannot be read, and nothing was changed. Restore a backup of the server"
     )]
     Damaged {
@@ -147,7 +200,7 @@ impl StreamError {
             Self::Unfit { .. } => "JOURNAL_UNFIT",
             Self::Held { .. } => "JOURNAL_LOCKED",
             Self::Fenced { .. } => "JOURNAL_FENCED",
-            Self::Behind { .. } => "JOURNAL_BEHIND",
+            Self::Behind { .. } | Self::Lost { .. } | Self::Foreign { .. } => "JOURNAL_BEHIND",
             Self::Damaged { .. } => "JOURNAL_CORRUPT",
         }
     }
@@ -197,7 +250,8 @@ pub struct RedisJournal {
 }
 
 impl RedisJournal {
-    /// Takes the lease of a journal, checks all of it, and states a new epoch in it.
+    /// Takes the lease of a journal, checks all of it, and states a new epoch in it. The
+    /// lease of an owner that gives no sign of life is waited for.
     ///
     /// # Errors
     /// [`JournalError::Stream`] if the server cannot be reached, cannot keep the
@@ -213,7 +267,21 @@ impl RedisJournal {
             millis: u64::try_from(options.lease.as_millis()).unwrap_or(u64::MAX),
             epoch: 0,
         };
-        Self::open_on(Box::new(RedisServer::new(options)?), lease, mode)
+        let mut left = None;
+        loop {
+            let server = Box::new(RedisServer::new(options)?);
+            match Self::open_on(server, lease.clone(), mode) {
+                Err(JournalError::Stream(StreamError::Held { millis, .. }))
+                    if left.is_none_or(|left: u64| millis + SIGN_OF_LIFE / 2 < left) =>
+                {
+                    // An owner that lives renews its lease within this time.
+                    let nap = millis.min(SIGN_OF_LIFE) + 10;
+                    std::thread::sleep(Duration::from_millis(nap));
+                    left = Some(millis);
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// The same on any server, with a lease that is not taken yet.
