@@ -10,11 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 HOST: Final = "127.0.0.1"
 # What every journal mode but everysec asks of a server.
-ALWAYS: Final = ("--appendonly", "yes", "--appendfsync", "always")
+ALWAYS: Final = (
+    *("--appendonly", "yes", "--appendfsync", "always"),
+    *("--repl-diskless-sync-delay", "0"),
+)
 
 
 def binaries() -> list[str]:
@@ -55,7 +58,14 @@ class RedisServer:
         command += ["--bind", HOST, "--save", "", "--daemonize", "no", "--dir", str(self.folder)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([*command, *self.arguments], stdout=log, stderr=log)
-        wait_for(lambda: self.try_ask("PING") in (b"+PONG", b"-NOAUTH Authentication required."))
+        process = self.process
+        wait_for(
+            lambda: (
+                process.poll() is not None
+                or self.try_ask("PING") in (b"+PONG", b"-NOAUTH Authentication required.")
+            )
+        )
+        assert process.poll() is None, f"{self.binary} does not start with {self.arguments}"
         return self
 
     def first_arguments(self) -> list[str]:
@@ -73,11 +83,9 @@ class RedisServer:
     def ask(self, *words: str | bytes) -> bytes:
         """A command; its raw reply."""
         with socket.create_connection((HOST, self.port), timeout=10) as connection:
-            connection.sendall(_packed(words) + _packed(("QUIT",)))
-            replied = b""
-            while more := connection.recv(65_536):
-                replied += more
-        return replied.removesuffix(b"+OK\r\n").rstrip(b"\r\n")
+            connection.sendall(_packed(words))
+            with connection.makefile("rb") as replies:
+                return _reply(replies).rstrip(b"\r\n")
 
     def try_ask(self, *words: str | bytes) -> bytes:
         """The same; nothing if it does not answer."""
@@ -85,6 +93,19 @@ class RedisServer:
             return self.ask(*words)
         except OSError:
             return b""
+
+
+def _reply(replies: BinaryIO) -> bytes:
+    """One reply as it came, with everything in it."""
+    line = replies.readline()
+    if not line.endswith(b"\r\n"):
+        raise ConnectionError("the server ended the connection")
+    kind, count = line[:1], line[1:-2]
+    if kind == b"$" and count != b"-1":
+        return line + replies.read(int(count) + 2)
+    if kind == b"*":
+        return line + b"".join(_reply(replies) for _ in range(max(int(count), 0)))
+    return line
 
 
 def _packed(words: tuple[str | bytes, ...]) -> bytes:
@@ -183,6 +204,6 @@ def running(*servers: RedisServer) -> Iterator[None]:
         yield
     finally:
         for server in servers:
-            with contextlib.suppress(OSError):
+            if server.process is not None and server.process.poll() is None:
                 server.signal(signal.SIGCONT)
-            server.kill()
+                server.kill()

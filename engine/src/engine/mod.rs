@@ -1138,7 +1138,7 @@ fn open_redis(path: &Path, settings: &Settings) -> Result<Opened, OpenError> {
     }
     let options = settings.redis.options();
     let unfit = |error: StreamError| OpenError::Journal(error.into());
-    let (journal, recovery) = RedisJournal::open(&options, settings.journal)?;
+    let (journal, recovery) = RedisJournal::open_when_free(&options, settings.journal)?;
     note::compare(
         path,
         journal.reader().as_ref(),

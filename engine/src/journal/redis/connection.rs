@@ -14,6 +14,8 @@ use super::{RedisOptions, StreamError};
 
 /// How long an append waits for replicas; the journal then appends it again.
 const WAIT_MS: u64 = 1_000;
+/// How long one question for the disks of replicas waits.
+const ASK_DISKS_MS: u64 = 50;
 /// The field of an entry that holds the frame.
 const FIELD: &[u8] = b"f";
 
@@ -149,6 +151,29 @@ impl RedisServer {
         verdict(reply).ok_or_else(|| self.strange())
     }
 
+    /// Replicas that have everything so far on disk, waiting until there are enough.
+    ///
+    /// A replica that is asked in the same breath as it gets the write answers before
+    /// it has synced, and by itself it answers once a second: therefore the question
+    /// is a message of its own, and is asked again.
+    fn wait_for_disks(&mut self, count: u32) -> Result<u32, Fault> {
+        let mut replicas = 0;
+        for _ in 0..WAIT_MS / ASK_DISKS_MS {
+            let reply = self.ask_one(|_, _| {
+                let mut waiting = redis::cmd("WAITAOF");
+                waiting.arg(1).arg(count).arg(ASK_DISKS_MS);
+                waiting
+            })?;
+            let (own, others): (u32, u32) =
+                redis::from_redis_value(reply).map_err(|_| self.strange())?;
+            replicas = if own == 0 { 0 } else { others };
+            if replicas >= count {
+                break;
+            }
+        }
+        Ok(replicas)
+    }
+
     /// A server's refusal leaves nothing half done, and most of them pass: a full
     /// disk, a failover, a script that is running.
     fn lost(&self, error: &RedisError) -> Fault {
@@ -243,30 +268,26 @@ impl Server for RedisServer {
             let script = &scripts[Script::Append as usize];
             owned(home, script, lease, entry.group - 1, &more)
         };
-        let Some(waiting) = waiting(wait) else {
-            let verdict = verdict(self.ask_one(append)?).ok_or_else(|| self.strange())?;
-            return Ok(Appended {
-                verdict,
-                replicas: 0,
-            });
+        let (reply, replicas) = match wait {
+            Wait::Reply => (self.ask_one(append)?, 0),
+            Wait::Replicas(count) => {
+                let mut waiting = redis::cmd("WAIT");
+                waiting.arg(count).arg(WAIT_MS);
+                let [reply, waited] = self.ask(|home, scripts| [append(home, scripts), waiting])?;
+                let reply = reply.map_err(|error| self.lost(&error))?;
+                let waited = waited.map_err(|error| self.lost(&error))?;
+                (
+                    reply,
+                    redis::from_redis_value(waited).map_err(|_| self.strange())?,
+                )
+            }
+            Wait::Synced(count) => {
+                let reply = self.ask_one(append)?;
+                (reply, self.wait_for_disks(count)?)
+            }
         };
-        let [reply, waited] = self.ask(|home, scripts| [append(home, scripts), waiting])?;
-        let reply = reply.map_err(|error| self.lost(&error))?;
         let verdict = verdict(reply).ok_or_else(|| self.strange())?;
-        let waited = waited.map_err(|error| self.lost(&error))?;
-        let replicas = match (wait, waited) {
-            (Wait::Replicas(_), Value::Int(replicas)) => replicas,
-            (Wait::Synced(_), Value::Array(counts)) => match counts.as_slice() {
-                [Value::Int(0), Value::Int(_)] => 0,
-                [Value::Int(_), Value::Int(replicas)] => *replicas,
-                _ => return Err(self.strange()),
-            },
-            _ => return Err(self.strange()),
-        };
-        Ok(Appended {
-            verdict,
-            replicas: u32::try_from(replicas).unwrap_or(0),
-        })
+        Ok(Appended { verdict, replicas })
     }
 
     fn renew(&mut self, lease: &Lease, group: u64) -> Result<Verdict, Fault> {
@@ -330,20 +351,6 @@ fn owned(home: &Home, script: &str, lease: &Lease, group: u64, more: &[&[u8]]) -
         call.arg(*argument);
     }
     call
-}
-
-fn waiting(wait: Wait) -> Option<Cmd> {
-    let mut command = match wait {
-        Wait::Reply => return None,
-        Wait::Replicas(_) => redis::cmd("WAIT"),
-        Wait::Synced(_) => {
-            let mut command = redis::cmd("WAITAOF");
-            command.arg(1);
-            command
-        }
-    };
-    command.arg(wait.replicas()).arg(WAIT_MS);
-    Some(command)
 }
 
 fn verdict(reply: Value) -> Option<Verdict> {

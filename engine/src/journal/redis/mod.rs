@@ -250,8 +250,7 @@ pub struct RedisJournal {
 }
 
 impl RedisJournal {
-    /// Takes the lease of a journal, checks all of it, and states a new epoch in it. The
-    /// lease of an owner that gives no sign of life is waited for.
+    /// Takes the lease of a journal, checks all of it, and states a new epoch in it.
     ///
     /// # Errors
     /// [`JournalError::Stream`] if the server cannot be reached, cannot keep the
@@ -267,10 +266,20 @@ impl RedisJournal {
             millis: u64::try_from(options.lease.as_millis()).unwrap_or(u64::MAX),
             epoch: 0,
         };
+        Self::open_on(Box::new(RedisServer::new(options)?), lease, mode)
+    }
+
+    /// The same, and waits for the lease of an owner that gives no sign of life.
+    ///
+    /// # Errors
+    /// As [`RedisJournal::open`]; [`StreamError::Held`] if the owner lives.
+    pub fn open_when_free(
+        options: &RedisOptions,
+        mode: Mode,
+    ) -> Result<(Self, Recovery), JournalError> {
         let mut left = None;
         loop {
-            let server = Box::new(RedisServer::new(options)?);
-            match Self::open_on(server, lease.clone(), mode) {
+            match Self::open(options, mode) {
                 Err(JournalError::Stream(StreamError::Held { millis, .. }))
                     if left.is_none_or(|left: u64| millis + SIGN_OF_LIFE / 2 < left) =>
                 {

@@ -76,6 +76,8 @@ type VisitGroup<'a> = dyn FnMut(&Header, &StoredEntry) -> Result<ControlFlow<()>
 #[derive(Debug)]
 pub(super) struct RedisReader {
     server: Mutex<Box<dyn Server>>,
+    /// What the last read brought: whoever asks for one record often asks for the next.
+    last: Mutex<Arc<Vec<StoredEntry>>>,
     lease: Lease,
     index: Arc<RwLock<Index>>,
 }
@@ -84,6 +86,7 @@ impl RedisReader {
     pub(super) fn new(server: Box<dyn Server>, lease: Lease, index: Arc<RwLock<Index>>) -> Self {
         Self {
             server: Mutex::new(server),
+            last: Mutex::default(),
             lease,
             index,
         }
@@ -97,17 +100,21 @@ impl RedisReader {
         };
         while walk.next_group <= end {
             let entries = self.read(&mut walk, end)?;
-            let found = match entries.is_empty() {
+            // Its groups follow each other, and may begin before the walk.
+            let from = entries.partition_point(|entry| entry.group < walk.next_group);
+            let found = match entries.len() == from {
                 true => Err(format!("group {} is not there", walk.next_group)),
-                false => entries
-                    .iter()
-                    .try_fold(ControlFlow::Continue(()), |flow, entry| {
-                        if flow.is_break() {
-                            return Ok(flow);
-                        }
-                        let header = walk.take(entry)?;
-                        visit(&header, entry)
-                    }),
+                false => {
+                    entries[from..]
+                        .iter()
+                        .try_fold(ControlFlow::Continue(()), |flow, entry| {
+                            if flow.is_break() {
+                                return Ok(flow);
+                            }
+                            let header = walk.take(entry)?;
+                            visit(&header, entry)
+                        })
+                }
             };
             match found {
                 Ok(ControlFlow::Continue(())) => {}
@@ -126,7 +133,11 @@ impl RedisReader {
     }
 
     /// A connection that was idle may be gone: one more attempt makes a new one.
-    fn read(&self, walk: &mut Walk, end: u64) -> Result<Vec<StoredEntry>, JournalError> {
+    fn read(&self, walk: &mut Walk, end: u64) -> Result<Arc<Vec<StoredEntry>>, JournalError> {
+        let last = Arc::clone(&self.last.lock());
+        if last.iter().any(|entry| entry.group == walk.next_group) {
+            return Ok(last);
+        }
         let mut server = self.server.lock();
         let entries = match walk.read(server.as_mut(), end) {
             Err(Fault::Unreachable(_)) => walk.read(server.as_mut(), end),
@@ -135,7 +146,9 @@ impl RedisReader {
         // An engine that starts reads for as long as it takes before anybody tends its
         // lease. Once there is a writer this may find another end, and says nothing.
         let _ = server.renew(&self.lease, end);
-        Ok(entries.map_err(StreamError::from)?)
+        let entries = Arc::new(entries.map_err(StreamError::from)?);
+        *self.last.lock() = Arc::clone(&entries);
+        Ok(entries)
     }
 
     fn damaged(&self, walk: Walk, last_seq: u64, detail: String) -> JournalError {
@@ -219,6 +232,8 @@ impl Reader for RedisReader {
     }
 
     fn scrub(&self, pace: &mut dyn FnMut(u64)) -> Result<Scrubbed, JournalError> {
+        // What is there now is wanted, not what was there before.
+        *self.last.lock() = Arc::default();
         let walk = Walk::from(&self.index.read().origin);
         let mut scrubbed = Scrubbed::default();
         self.each_group(walk, &mut |_, entry| {
