@@ -9,8 +9,10 @@
 //!   them; [`vault`] keeps the sealed order documents.
 //! - [`wire`] turns the public messages into commands and outcomes into replies.
 //! - [`engine`] runs it all: one lock, one journal thread, one ticker.
+//! - [`backup`] copies a data folder, and makes one of a copy.
 //! - [`views`] draws the lifecycle; [`clock`] keeps time from jumping.
 
+pub mod backup;
 pub mod clock;
 pub mod domain;
 pub mod engine;

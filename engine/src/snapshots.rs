@@ -22,13 +22,13 @@
 //! Every later format keeps this head. Numbers are little-endian.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::domain::inventory::board::Board;
 use crate::domain::state::{Image, ImageDigest, State};
-use crate::journal::{Disk, DiskFile, JournalError, Reader, read_up_to};
+use crate::journal::{Disk, DiskFile, Folder, JournalError, Reader, read_up_to};
 
 /// The format that this version writes, and the newest that it reads.
 const FORMAT: u32 = 1;
@@ -162,6 +162,18 @@ impl Snapshots {
         }
     }
 
+    /// The snapshots of a data folder.
+    #[must_use]
+    pub fn in_folder(data: &Path) -> Self {
+        Self::new(Arc::new(Folder::at(&data.join("snapshots"))))
+    }
+
+    /// The name of a snapshot's file.
+    #[must_use]
+    pub fn file_name(seq: u64) -> String {
+        format!("{seq:020}.snapshot")
+    }
+
     /// Ends what is being read or written; it gives [`SnapshotError::Stopped`].
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
@@ -248,7 +260,7 @@ impl Snapshots {
         board: &Board,
     ) -> Result<(Head, State), (SnapshotError, bool)> {
         let (file, head) = self.open(seq).map_err(|error| (error, false))?;
-        let path = self.disk.path(&file_name(seq));
+        let path = self.disk.path(&Self::file_name(seq));
         let error = match reader.anchor(seq) {
             _ if seq > last_seq => SnapshotError::Ahead {
                 path,
@@ -286,14 +298,14 @@ impl Snapshots {
         match reader.anchor(seq)? == head.anchor {
             true => Ok(head),
             false => Err(SnapshotError::Foreign {
-                path: self.disk.path(&file_name(seq)),
+                path: self.disk.path(&Self::file_name(seq)),
                 seq,
             }),
         }
     }
 
     fn open(&self, seq: u64) -> Result<(Arc<dyn DiskFile>, Head), SnapshotError> {
-        let name = file_name(seq);
+        let name = Self::file_name(seq);
         let file = self
             .disk
             .open(&name, false)
@@ -328,7 +340,7 @@ impl Snapshots {
         head: &Head,
         board: &Board,
     ) -> Result<State, SnapshotError> {
-        let name = file_name(head.seq);
+        let name = Self::file_name(head.seq);
         let damaged = |detail: String| SnapshotError::Damaged {
             path: self.disk.path(&name),
             detail,
@@ -374,13 +386,13 @@ impl Snapshots {
             false => self.io("write", DRAFT)(error),
         })?;
         self.check_draft(file.as_ref(), &head)?;
-        let name = file_name(head.seq);
+        let name = Self::file_name(head.seq);
         self.disk
             .rename(DRAFT, &name)
             .map_err(self.io("rename", &name))?;
         self.disk.sync().map_err(self.io("sync", ""))?;
         for old in self.list()?.into_iter().skip(KEPT) {
-            let old = file_name(old);
+            let old = Self::file_name(old);
             self.disk.remove(&old).map_err(self.io("remove", &old))?;
         }
         Ok(head)
@@ -435,10 +447,6 @@ impl Snapshots {
             source,
         }
     }
-}
-
-fn file_name(seq: u64) -> String {
-    format!("{seq:020}.snapshot")
 }
 
 fn seq_of(name: &str) -> Option<u64> {

@@ -156,6 +156,33 @@ def dump_journal(
 ) -> list[str]:
     """Records from a position on as JSON lines."""
 
+def backup_folder(
+    path: str | os.PathLike[str],
+    to: str | os.PathLike[str],
+    mirror: str | os.PathLike[str] | None = None,
+    with_keys: bool = False,
+) -> str:
+    """Copy a data folder, open or not, and replay the copy; its manifest. Raises OpenError."""
+
+def verify_backup(path: str | os.PathLike[str]) -> str:
+    """Check a backup where it is; its manifest. Raises OpenError."""
+
+def restore_backup(
+    path: str | os.PathLike[str],
+    to: str | os.PathLike[str],
+    keys: str | os.PathLike[str] | None = None,
+) -> str:
+    """Make a data folder of a backup; its manifest. Raises OpenError."""
+
+def cut_journal(
+    path: str | os.PathLike[str],
+    seq: int,
+    aside: str,
+    carry_out: bool,
+    mirror: str | os.PathLike[str] | None = None,
+) -> str:
+    """Cut a closed folder's journal behind a record, or tell what that does. Raises OpenError."""
+
 def rotate_key(path: str | os.PathLike[str], key_file: str | os.PathLike[str] | None = None) -> int:
     """Make a new master key of a closed folder's documents current; its id. Raises OpenError."""
 

@@ -214,3 +214,66 @@ def test_up_runs_a_day_and_every_check_of_its_verdict_holds(data: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(row["ok"] is not False for row in verdict.values())
     assert verdict["replayed state hash"]["ok"]
+
+
+def test_a_backup_beside_a_running_engine_is_checked_and_restored(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    order = {
+        "request_id": "p",
+        "order_number": "A",
+        "source_channel": "PHONE",
+        "urgency": "NORMAL",
+        "lines": [{"sku": "cup", "warehouse": "hz", "quantity": 1}],
+        "document": b"receiver",
+    }
+    with holdfast.Engine.open(data) as engine:
+        engine.receive_stock(request_id="r", sku="cup", warehouse="hz", quantity=5)
+        engine.place_order(**order)  # type: ignore[arg-type]
+        code, out, _ = run(capsys, "backup", str(copy), "--json", "--data", str(data))
+        made = json.loads(out)
+        assert (code, made["last_seq"], made["keys"]) == (0, 3, False)
+        assert made["state_hash"] == engine.get_state_hash().state_hash
+    assert not (copy / "keys").exists()
+    code, _, err = run(capsys, "backup", str(copy), "--data", str(data))
+    assert (code, "BACKUP_TARGET_EXISTS" in err) == (3, True)
+    code, out, _ = run(capsys, "restore", str(copy), "--verify")
+    assert (code, "records 1 to 3" in out, "key ring" in out) == (0, True, True)
+    back, ring = tmp_path / "back", str(data / "keys" / "ring.json")
+    code, out, _ = run(capsys, "restore", str(copy), "--to", str(back), "--keys", ring)
+    assert (code, "restored records 1 to 3" in out, "key ring" in out) == (0, True, False)
+    with holdfast.Engine.open(back) as engine:
+        assert engine.place_order(**order).receipt.replayed  # type: ignore[arg-type]
+        assert engine.get_order_document("A", purpose="test").document == b"receiver"
+    segment = next((copy / "journal").iterdir())
+    segment.write_bytes(segment.read_bytes() + b"x")
+    code, _, err = run(capsys, "restore", str(copy), "--to", str(tmp_path / "never"))
+    assert (code, "BACKUP_CHANGED" in err) == (3, True)
+    assert not (tmp_path / "never").exists()
+
+
+def test_a_damaged_journal_is_cut_where_a_person_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    at = ("--data", str(tmp_path))
+    with holdfast.Engine.open(tmp_path) as engine:
+        for number in range(20):
+            engine.receive_stock(request_id=f"r{number}", sku="cup", warehouse="hz", quantity=1)
+    (segment,) = (tmp_path / "journal").glob("*.segment")
+    spoilt = bytearray(segment.read_bytes())
+    spoilt[len(spoilt.rstrip(b"\0")) // 2] ^= 1
+    segment.write_bytes(spoilt)
+    good = json.loads(run(capsys, "journal", "doctor", "--json", *at)[1])["good_seq"]
+    cut = ("journal", "doctor", *at, "--cut-at")
+    code, out, _ = run(capsys, *cut, str(good))
+    assert (code, "add --yes" in out) == (1, True)
+    code, _, err = run(capsys, *cut, str(good + 1), "--yes")
+    assert (code, f"records up to {good} can be read" in err) == (3, True)
+    code, out, _ = run(capsys, *cut, str(good), "--yes")
+    assert (code, f"up to {good}" in out) == (0, True)
+    (aside,) = tmp_path.glob("journal-cut-*")
+    assert (aside / segment.name).read_bytes() == bytes(spoilt)
+    with holdfast.Engine.open(tmp_path) as engine:
+        assert engine.get_stock("cup").stock[0].on_hand == good - 1
+        assert not engine.audit().findings

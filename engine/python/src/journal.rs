@@ -3,14 +3,15 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use holdfast_engine::backup::{self, BackupError, Manifest};
 use holdfast_engine::engine::{
-    compact_folder, replay_folder, rotate_key as rotate, snapshot_folder, verify_folder,
+    compact_folder, cut_folder, replay_folder, rotate_key as rotate, snapshot_folder, verify_folder,
 };
-use holdfast_engine::journal::{FileJournal, diagnose};
+use holdfast_engine::journal::{CutError, FileJournal, diagnose};
 use holdfast_engine::wire::event::decode_json;
 use pyo3::prelude::*;
 
-use crate::error::{journal_failed, not_opened};
+use crate::error::{journal_failed, not_opened, unusable};
 
 /// Checks every frame of a data folder's journal and of its mirror, and every
 /// snapshot; a JSON report.
@@ -127,4 +128,68 @@ pub fn compact_journal(
 pub fn rotate_key(py: Python<'_>, path: PathBuf, key_file: Option<PathBuf>) -> PyResult<u32> {
     py.detach(|| rotate(&path, key_file.as_deref()))
         .map_err(|error| not_opened(py, &error))
+}
+
+/// Copies a data folder, beside a running engine or not; the manifest as JSON.
+#[pyfunction]
+#[pyo3(signature = (path, to, mirror=None, with_keys=false))]
+pub fn backup_folder(
+    py: Python<'_>,
+    path: PathBuf,
+    to: PathBuf,
+    mirror: Option<PathBuf>,
+    with_keys: bool,
+) -> PyResult<String> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now_ms = since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
+    let made = py.detach(|| backup::backup(&path, mirror.as_deref(), &to, with_keys, now_ms));
+    told(py, made)
+}
+
+/// Checks a backup where it is; the manifest as JSON.
+#[pyfunction]
+pub fn verify_backup(py: Python<'_>, path: PathBuf) -> PyResult<String> {
+    let found = py.detach(|| backup::verify(&path));
+    told(py, found)
+}
+
+/// Makes a data folder of a backup; the manifest as JSON.
+#[pyfunction]
+#[pyo3(signature = (path, to, keys=None))]
+pub fn restore_backup(
+    py: Python<'_>,
+    path: PathBuf,
+    to: PathBuf,
+    keys: Option<PathBuf>,
+) -> PyResult<String> {
+    let made = py.detach(|| backup::restore(&path, &to, keys.as_deref()));
+    told(py, made)
+}
+
+fn told(py: Python<'_>, manifest: Result<Manifest, BackupError>) -> PyResult<String> {
+    let manifest = manifest.map_err(|error| match &error {
+        BackupError::Open(open) => not_opened(py, open),
+        other => unusable(py, other.to_string(), other.reason(), &[]),
+    })?;
+    Ok(serde_json::to_string(&manifest).expect("a report has only plain keys and values"))
+}
+
+/// Cuts a closed folder's journal behind a record, or says what that would do; as JSON.
+#[pyfunction]
+#[pyo3(signature = (path, seq, aside, carry_out, mirror=None))]
+pub fn cut_journal(
+    py: Python<'_>,
+    path: PathBuf,
+    seq: u64,
+    aside: &str,
+    carry_out: bool,
+    mirror: Option<PathBuf>,
+) -> PyResult<String> {
+    let cut = py
+        .detach(|| cut_folder(&path, mirror.as_deref(), seq, aside, carry_out))
+        .map_err(|error| match &error {
+            CutError::Journal(error) => journal_failed(py, error),
+            other => unusable(py, other.to_string(), "CUT_REFUSED", &[]),
+        })?;
+    Ok(serde_json::to_string(&cut).expect("a report has only plain keys and values"))
 }

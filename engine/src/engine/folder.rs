@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow as Flow;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -12,7 +11,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::domain::inventory::board::Board;
 use crate::domain::state::{Finding, Ledger, State};
 use crate::domain::time::{DAY, Millis};
-use crate::journal::{self, FileJournal, Folder, FolderLock, JournalError, Reader, Report};
+use crate::journal::{
+    self, Cut, CutError, Disk, FileJournal, Folder, FolderLock, JournalError, Reader, Report,
+    carry_out, plan_cut,
+};
 use crate::snapshots::{Head, Snapshots, Start};
 
 /// Makes a new master key of a data folder's documents current and gives its id.
@@ -36,7 +38,7 @@ pub fn replay_folder(
     mirror: Option<&Path>,
 ) -> Result<(State, Vec<Finding>), OpenError> {
     let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"), mirror)?;
-    examine(reader.as_ref(), &beside(path), last_seq)
+    examine(reader.as_ref(), &Snapshots::in_folder(path), last_seq)
 }
 
 /// The state that a journal gives, and where it differs from itself, from the sum of
@@ -100,7 +102,7 @@ pub struct SnapshotReport {
 pub fn verify_folder(path: &Path, mirror: Option<&Path>) -> Result<FolderReport, OpenError> {
     let journal = journal::verify(&path.join("journal"), mirror)?;
     let (reader, _) = FileJournal::open_reader(&path.join("journal"), mirror)?;
-    let kept = beside(path);
+    let kept = Snapshots::in_folder(path);
     let snapshots = kept.list()?.into_iter().map(|seq| {
         let checked = kept.check(seq, reader.as_ref());
         let problem = checked.as_ref().err().map(ToString::to_string);
@@ -114,6 +116,58 @@ pub fn verify_folder(path: &Path, mirror: Option<&Path>) -> Result<FolderReport,
         journal,
         snapshots: snapshots.collect(),
     })
+}
+
+/// Cuts the journal of a data folder that no engine has open behind a record, and keeps
+/// what is taken away in `aside` there; `done` says whether it is done or only told. A
+/// mirror is set aside whole: the next start fills a new one.
+///
+/// # Errors
+/// [`CutError`]; [`JournalError::Locked`] if the folder is in use.
+pub fn cut_folder(
+    path: &Path,
+    mirror: Option<&Path>,
+    seq: u64,
+    aside: &str,
+    done: bool,
+) -> Result<Cut, CutError> {
+    let _lock = FolderLock::take(path)?;
+    let (journal, aside) = (path.join("journal"), path.join(aside));
+    let mut cut = plan_cut(&journal, seq, &aside)?;
+    let first_seq = first_seq_of(&journal)?;
+    let kept = Snapshots::in_folder(path);
+    let seqs = kept.list().unwrap_or_default();
+    if first_seq > 1 && !seqs.iter().any(|kept| (first_seq - 1..=seq).contains(kept)) {
+        return Err(CutError::NoBeginning { first_seq, seq });
+    }
+    if !done {
+        return Ok(cut);
+    }
+    let disk = Folder::create(&aside).map_err(JournalError::io("create", &aside))?;
+    for seq in seqs.into_iter().filter(|kept| *kept > seq) {
+        let name = Snapshots::file_name(seq);
+        let from = path.join("snapshots").join(&name);
+        std::fs::rename(&from, aside.join(&name)).map_err(JournalError::io("move", &from))?;
+    }
+    if let Some(mirror) = mirror.filter(|mirror| mirror.exists()) {
+        let mut name = mirror.as_os_str().to_owned();
+        name.push("-");
+        name.push(aside.file_name().unwrap_or_default());
+        std::fs::rename(mirror, &name).map_err(JournalError::io("move", mirror))?;
+    }
+    carry_out(&Folder::at(&journal), &disk, &mut cut)?;
+    Ok(cut)
+}
+
+/// The first record that the journal keeps, by the name of its first file.
+fn first_seq_of(journal: &Path) -> Result<u64, JournalError> {
+    let names = Folder::at(journal)
+        .list()
+        .map_err(JournalError::io("list", journal))?;
+    let seqs = names
+        .iter()
+        .filter_map(|name| name.strip_suffix(".segment")?.parse().ok());
+    Ok(seqs.min().unwrap_or(1))
 }
 
 /// Takes a snapshot of a data folder that no engine has open; `None` if its journal is
@@ -153,7 +207,7 @@ pub fn compact_folder(
 ) -> Result<Compacted, OpenError> {
     let mut stores = Stores::open(&settings(path, mirror, key_file))?;
     take(&stores)?;
-    let snapshots = beside(path).list()?;
+    let snapshots = Snapshots::in_folder(path).list()?;
     let first_seq_before = stores.reader.first_seq();
     if let [_, older] = snapshots[..] {
         let since = Clock::System(SystemClock::default()).now() - Millis::from(keep_days) * DAY;
@@ -194,8 +248,4 @@ fn settings(path: &Path, mirror: Option<&Path>, key_file: Option<&Path>) -> Sett
         key_file: key_file.map(Path::to_owned),
         ..Settings::default()
     }
-}
-
-fn beside(path: &Path) -> Snapshots {
-    Snapshots::new(Arc::new(Folder::at(&path.join("snapshots"))))
 }

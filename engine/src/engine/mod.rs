@@ -47,7 +47,7 @@ use crate::wire::reply::{self, Receipt};
 use crate::wire::status;
 
 pub use folder::{
-    Compacted, FolderReport, SnapshotReport, compact_folder, replay_folder, rotate_key,
+    Compacted, FolderReport, SnapshotReport, compact_folder, cut_folder, replay_folder, rotate_key,
     snapshot_folder, verify_folder,
 };
 pub use metrics::Metrics;

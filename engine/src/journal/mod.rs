@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use disk::{Disk, DiskFile, Folder, read_up_to};
-pub use doctor::{Damage, Diagnosis, Island, diagnose};
+pub use doctor::{Cut, CutError, Damage, Diagnosis, Island, carry_out, diagnose, plan_cut};
 pub use file::{FileJournal, FileOptions, Report, verify};
 pub use lock::FolderLock;
 pub use memory::MemoryJournal;

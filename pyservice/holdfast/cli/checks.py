@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import holdfast
@@ -71,7 +72,9 @@ def journal_compact(options: argparse.Namespace) -> int:
 
 
 def journal_doctor(options: argparse.Namespace) -> int:
-    """Says what of a damaged journal can be read; changes nothing."""
+    """Says what of a damaged journal can be read; changes nothing unless it is told to cut."""
+    if options.cut_at is not None:
+        return _cut(options)
     with Typed():
         found = json.loads(_engine.diagnose_journal(_data_of(options)))
     damage = found["damage"]
@@ -90,6 +93,58 @@ def journal_doctor(options: argparse.Namespace) -> int:
         put(text("island", options.lang, **island))
     put(text("damage_remedy", options.lang))
     return REFUSED
+
+
+def _cut(options: argparse.Namespace) -> int:
+    """Keeps the records up to one, and moves the rest aside; without --yes only says so."""
+    aside = datetime.now(UTC).strftime("journal-cut-%Y%m%dT%H%M%SZ")
+    with Typed():
+        done = json.loads(
+            _engine.cut_journal(
+                _data_of(options), options.cut_at, aside, options.yes, _mirror_of(options)
+            )
+        )
+    if options.json:
+        put_json(done)
+    else:
+        files = len(done["files"]) + (done["cut"] is not None)
+        key = "cut_done" if done["done"] else "cut_planned"
+        put(text(key, options.lang, seq=done["seq"], files=files, aside=done["aside"]))
+    return OK if done["done"] else REFUSED
+
+
+def backup(options: argparse.Namespace) -> int:
+    """Copies the data folder, beside a running server or not, and replays the copy."""
+    with Typed():
+        made = json.loads(
+            _engine.backup_folder(
+                _data_of(options), options.to, _mirror_of(options), options.with_keys
+            )
+        )
+    return _tell_backup(options, made, "backed_up")
+
+
+def restore(options: argparse.Namespace) -> int:
+    """Checks a backup, and makes a data folder of it if one is named."""
+    if options.to is None:
+        with Typed():
+            found = json.loads(_engine.verify_backup(options.backup))
+        return _tell_backup(options, found, "backup_whole")
+    with Typed():
+        made = json.loads(_engine.restore_backup(options.backup, options.to, options.keys))
+    made["keys"] = made["keys"] or options.keys is not None
+    return _tell_backup(options, made, "restored")
+
+
+def _tell_backup(options: argparse.Namespace, manifest: dict[str, object], key: str) -> int:
+    if options.json:
+        put_json(manifest)
+        return OK
+    files = manifest["files"]
+    put(text(key, options.lang, **manifest | {"files": len(files)}))  # type: ignore[arg-type]
+    if not manifest["keys"]:
+        put(text("keys_apart", options.lang))
+    return OK
 
 
 def journal_dump(options: argparse.Namespace) -> int:

@@ -62,6 +62,14 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "of a damaged journal: what can be read, what is lost; changes nothing",
     ),
     "journal.dump": ("逐条输出记录（JSON）", "print records as JSON, one a line"),
+    "backup": (
+        "备份数据目录（服务可在运行），并重放校验",
+        "copy the data folder, beside a running server too, and replay the copy",
+    ),
+    "restore": (
+        "校验备份；给出 --to 时恢复为数据目录",
+        "check a backup, and with --to make a data folder of it",
+    ),
     "keys": ("密钥", "keys"),
     "keys.rotate": (
         "更换封存资料的主密钥；服务须先停止",
@@ -124,6 +132,20 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "opt.channel": ("平台", "the platform"),
     "opt.shop": ("店铺编号，报文中没有时填写", "shop id, where the payload has none"),
     "opt.payload": ("报文文件，- 为标准输入", "file with the reply; - is standard input"),
+    "opt.cut_at": (
+        "保留到此记录为止，其余移走（先停止服务）",
+        "keep the records up to this one and move the rest away; stop the server first",
+    ),
+    "opt.yes": ("确认执行", "do it; without this it is only told"),
+    "opt.backup_to": ("备份写入的新目录", "folder to make, which must not exist"),
+    "opt.with_keys": (
+        "连同密钥环一起备份",
+        "copy the key ring as well; whoever has the backup can then open the documents",
+    ),
+    "opt.backup": ("备份目录", "folder of the backup"),
+    "opt.restore_to": ("恢复到的新数据目录", "data folder to make, which must not exist"),
+    "opt.restore_keys": ("另存的密钥环", "key ring that was kept apart"),
+    "opt.verify": ("只校验，不恢复", "only check it, which every restore does as well"),
     "opt.from_seq": ("从此序号开始", "start at this position"),
     "opt.origin": ("同时显示每个值的来源", "show also where each value comes from"),
     "opt.orders": ("订单数", "how many orders"),
@@ -262,6 +284,32 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "snapshot": (
         "快照 {seq}  字节 {bytes}  状态哈希 {state_hash}",
         "snapshot {seq}  bytes {bytes}  state hash {state_hash}",
+    ),
+    "cut_planned": (
+        "将保留记录 {seq} 及之前的内容，{files} 个文件的其余部分移至 {aside}；加 --yes 执行",
+        "would keep the records up to {seq} and move the rest, of {files} files, to {aside}; "
+        "add --yes to do it",
+    ),
+    "cut_done": (
+        "已保留记录 {seq} 及之前的内容，{files} 个文件的其余部分在 {aside}",
+        "kept the records up to {seq}; the rest, of {files} files, is in {aside}",
+    ),
+    "backed_up": (
+        "已备份记录 {first_seq} 至 {last_seq}，{files} 个文件，状态哈希 {state_hash}，已重放校验",
+        "backed up records {first_seq} to {last_seq} in {files} files; replayed to state {state_hash}",
+    ),
+    "backup_whole": (
+        "备份完好：记录 {first_seq} 至 {last_seq}，{files} 个文件，状态哈希 {state_hash}",
+        "whole: records {first_seq} to {last_seq} in {files} files; replayed to state {state_hash}",
+    ),
+    "restored": (
+        "已恢复记录 {first_seq} 至 {last_seq}，{files} 个文件，状态哈希 {state_hash}，已重放校验",
+        "restored records {first_seq} to {last_seq} in {files} files; replayed to state {state_hash}",
+    ),
+    "keys_apart": (
+        "不含密钥环：拿到备份的人打不开收货资料；没有它这些资料也无法恢复。请另存 keys/ring.json，恢复时用 --keys。",
+        "Without the key ring: a thief of the backup cannot open receivers' documents, and without "
+        "it nobody can. Keep keys/ring.json elsewhere, and give it back with --keys.",
     ),
     "snapshot_bad": ("快照 {seq} 不可用：{problem}", "snapshot {seq} cannot be used: {problem}"),
     "snapshot_none": ("日志为空，无需快照", "the journal is empty; there is nothing to take"),
