@@ -22,7 +22,8 @@ from tests.conftest import Server, start_server
 REASONS = {reason: code for reason, code, *_ in _engine.refusals()}
 CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 # A gRPC client tells its own deadline itself, without details; a full queue needs a
-# disk that stands still, an unreachable journal a server, and a key that expires months. They are provoked below the front.
+# disk that stands still, an unreachable journal a server, and a key that expires
+# months. They are provoked below the front.
 ELSEWHERE = {
     "DEADLINE_EXCEEDED": "tests/embed/test_engine.py",
     "JOURNAL_UNREACHABLE": "tests/faults/test_redis.py",

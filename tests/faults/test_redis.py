@@ -5,6 +5,7 @@ engine has stopped and names what is missing.
 """
 
 import contextlib
+import functools
 import json
 import random
 import shutil
@@ -378,14 +379,14 @@ def test_a_partition_fills_a_bounded_queue_then_refuses_and_heals(
         proxy.drop_requests = proxy.drop_replies = False
         proxy.cut()
 
-        def heals() -> bool:
+        def done(number: int) -> bool:
             place(number)
             return asked[str(number)] == "done"
 
-        wait_for(heals)
+        wait_for(functools.partial(done, number))
         # Every doubt is resolved by asking again: done once, whatever was told.
         for again in range(number):
-            wait_for(lambda again=again: place(again) is None and asked[str(again)] == "done")
+            wait_for(functools.partial(done, again))
         (stock,) = engine.get_stock("cup").stock
         assert stock.held == 100 * (number + 1)
         assert not engine.audit().findings
@@ -533,6 +534,10 @@ def test_sentinels_name_the_primary_before_and_after_a_failover(
             process.kill()
 
 
+def is_joined(node: RedisServer) -> bool:
+    return b"cluster_state:ok" in node.ask("CLUSTER", "INFO")
+
+
 def test_any_node_of_a_cluster_names_the_primary_of_the_journal(
     tmp_path: Path, server: RedisServer
 ) -> None:
@@ -551,7 +556,7 @@ def test_any_node_of_a_cluster_names_the_primary_of_the_journal(
         bus = second.arguments[-1]
         first.ask("CLUSTER", "MEET", "127.0.0.1", str(second.port), bus)
         for node in nodes:
-            wait_for(lambda node=node: b"cluster_state:ok" in node.ask("CLUSTER", "INFO"))
+            wait_for(functools.partial(is_joined, node))
         for node in nodes:
             works(tmp_path / "data", url=f"redis+cluster://127.0.0.1:{node.port}")
         lengths = [node.ask("DBSIZE") for node in nodes]

@@ -32,8 +32,9 @@ mod _engine {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::journal::{
-        backup_folder, compact_journal, cut_journal, diagnose_journal, dump_journal, replay_journal, rotate_key,
-        restore_backup, snapshot_journal, verify_backup, verify_journal,
+        backup_folder, compact_journal, cut_journal, diagnose_journal, dump_journal,
+        replay_journal, restore_backup, rotate_key, snapshot_journal, verify_backup,
+        verify_journal,
     };
     #[pymodule_export]
     use crate::status::{named_status, refusal_status};

@@ -105,9 +105,7 @@ def _silence(client: Calls, address: str) -> holdfast.OpenError | None:
 def _opened(way: Way) -> holdfast.Engine:
     if not way.data.exists():
         raise told(holdfast.OpenError, "DATA_MISSING", data=way.data)
-    return holdfast.Engine.open(
-        way.data, merchant=way.merchant, locale=way.lang, **way.journal
-    )
+    return holdfast.Engine.open(way.data, merchant=way.merchant, locale=way.lang, **way.journal)
 
 
 def running_server(data: Path) -> dict[str, str] | None:

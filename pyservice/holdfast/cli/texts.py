@@ -296,7 +296,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "backed_up": (
         "已备份记录 {first_seq} 至 {last_seq}，{files} 个文件，状态哈希 {state_hash}，已重放校验",
-        "backed up records {first_seq} to {last_seq} in {files} files; replayed to state {state_hash}",
+        "backed up records {first_seq} to {last_seq} in {files} files; "
+        "replayed to state {state_hash}",
     ),
     "backup_whole": (
         "备份完好：记录 {first_seq} 至 {last_seq}，{files} 个文件，状态哈希 {state_hash}",
@@ -304,10 +305,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "restored": (
         "已恢复记录 {first_seq} 至 {last_seq}，{files} 个文件，状态哈希 {state_hash}，已重放校验",
-        "restored records {first_seq} to {last_seq} in {files} files; replayed to state {state_hash}",
+        "restored records {first_seq} to {last_seq} in {files} files; "
+        "replayed to state {state_hash}",
     ),
     "keys_apart": (
-        "不含密钥环：拿到备份的人打不开收货资料；没有它这些资料也无法恢复。请另存 keys/ring.json，恢复时用 --keys。",
+        "不含密钥环：拿到备份的人打不开收货资料；没有它这些资料也无法恢复。"
+        "请另存 keys/ring.json，恢复时用 --keys。",
         "Without the key ring: a thief of the backup cannot open receivers' documents, and without "
         "it nobody can. Keep keys/ring.json elsewhere, and give it back with --keys.",
     ),
