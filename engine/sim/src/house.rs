@@ -68,24 +68,27 @@ pub fn open_journal(
 }
 
 impl House {
-    /// Opens the journal and replays it; `seen` gets every record's bytes.
+    /// Opens the journal and replays it. `known` gets every record's bytes and may
+    /// give the record that it knows them to be, so that it need not be decoded.
     ///
     /// # Errors
     /// [`NotOpened`] if the journal cannot be read or does not fit.
-    pub fn open(
+    pub fn open<'a>(
         disk: &SimDisk,
         world: &World,
-        seen: &mut dyn FnMut(u64, &[u8]),
+        known: &mut dyn FnMut(u64, &[u8]) -> Option<&'a Record>,
     ) -> Result<(Self, Recovery), NotOpened> {
         let (journal, recovery) = open_journal(disk, world)?;
         let reader = journal.reader();
         let mut state = State::new(Board::default());
         let mut failure = None;
         reader.scan(1, recovery.last_seq, &mut |seq, bytes| {
-            seen(seq, bytes);
-            let replayed = Record::decode(bytes)
-                .map_err(|error| error.to_string())
-                .and_then(|record| state.replay(&record).map_err(|error| error.to_string()));
+            let replayed = match known(seq, bytes) {
+                Some(record) => state.replay(record).map_err(|error| error.to_string()),
+                None => Record::decode(bytes)
+                    .map_err(|error| error.to_string())
+                    .and_then(|record| state.replay(&record).map_err(|error| error.to_string())),
+            };
             match replayed {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(detail) => {

@@ -10,6 +10,11 @@
 //! Everything happens in one thread, time is a number and chance comes from the
 //! seed, so that a failure can be looked at as often as one likes.
 
+/// The allocator of the extension module: a simulated crash frees and builds
+/// everything anew.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod ask;
 pub mod chance;
 pub mod disk;

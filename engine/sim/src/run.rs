@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use holdfast_engine::domain::event::{Event, Record};
+use holdfast_engine::domain::event::{Entry, Event, Record};
 use holdfast_engine::domain::inventory::board::Board;
 use holdfast_engine::domain::orders::lifecycle::Role;
 use holdfast_engine::domain::outcome::{Answer, Done};
@@ -71,6 +71,8 @@ enum Cause {
 #[derive(Debug)]
 struct Written {
     bytes: Vec<u8>,
+    /// What was encoded; every inspection decodes the bytes and compares.
+    record: Box<Record>,
     /// The clock when it was decided.
     now: Millis,
     cause: Cause,
@@ -102,7 +104,6 @@ pub struct Runner {
     next_call: Call,
     checkpoint: (u64, Model),
     trace: Trace,
-    scratch: Vec<u8>,
 }
 
 impl Runner {
@@ -127,7 +128,6 @@ impl Runner {
             calls: BTreeMap::new(),
             next_call: 0,
             trace: Trace::default(),
-            scratch: Vec::new(),
         };
         runner.open()?;
         Ok(runner)
@@ -247,9 +247,6 @@ impl Runner {
             self.model.meet(request.shop, record);
         }
         let foretold = self.model.submit(request, now, record)?;
-        if let Some(record) = record {
-            self.write(record, Cause::Sent(Box::new(request.clone())))?;
-        }
         let last = self.house().state.seq();
         let (seq, repeats) = match (&decision, &foretold) {
             (Decision::New(record), Foretold::New(told)) => {
@@ -287,6 +284,9 @@ impl Runner {
             }
         };
         self.check_shelves(request.shop)?;
+        if let Decision::New(record) | Decision::Fresh(_, Some(record)) = decision {
+            self.write(record, Cause::Sent(Box::new(request.clone())))?;
+        }
         self.wait(request, seq, repeats)
     }
 
@@ -309,24 +309,36 @@ impl Runner {
         }
     }
 
-    fn write(&mut self, record: &Record, cause: Cause) -> Result<(), Wrong> {
-        let bytes = record.encode_to_vec();
-        let house = self.house_mut();
-        let (seq, _) = house.queue.append(&bytes);
+    fn write(&mut self, record: Box<Record>, cause: Cause) -> Result<(), Wrong> {
+        self.append(record, cause)?;
+        let seq = self.history.len() as u64;
         must!(
-            seq == house.state.seq(),
-            "the journal counts {seq} records, the state {}",
-            house.state.seq()
+            seq == self.house().state.seq() && seq == self.model.seq(),
+            "there are {seq} records, the state counts {}, the model {}",
+            self.house().state.seq(),
+            self.model.seq()
         );
+        Ok(())
+    }
+
+    /// Adds a record to the next group and to the history.
+    fn append(&mut self, record: Box<Record>, cause: Cause) -> Result<(), Wrong> {
+        let bytes = record.encode_to_vec();
+        let (seq, _) = self.house_mut().queue.append(&bytes);
         must!(
-            seq == self.model.seq() && seq == self.history.len() as u64 + 1,
+            seq == self.history.len() as u64 + 1,
             "record {seq} follows {}",
             self.history.len()
         );
         self.trace.bytes(&bytes);
         self.tally.records += 1;
         let now = self.now;
-        self.history.push(Written { bytes, now, cause });
+        self.history.push(Written {
+            bytes,
+            record,
+            now,
+            cause,
+        });
         Ok(())
     }
 
@@ -419,24 +431,11 @@ impl Runner {
         let advance = self.house_mut().state.advance(now, limit);
         let mut happened = 0;
         // The records were decided one after the other, before any was written.
-        let before = self.history.len() as u64;
-        for (index, record) in (1..).zip(&advance.records) {
-            self.model.tick(record, now)?;
-            let bytes = record.encode_to_vec();
-            let (seq, _) = self.house_mut().queue.append(&bytes);
-            must!(seq == before + index, "record {seq} follows {before}");
-            self.trace.bytes(&bytes);
-            self.tally.records += 1;
-            self.history.push(Written {
-                bytes,
-                now,
-                cause: Cause::Tick,
-            });
-            let filled = |entry: &&_| {
-                let entry: &holdfast_engine::domain::event::Entry = entry;
-                matches!(entry.event, Some(Event::BackorderFilled(_)))
-            };
+        for record in advance.records {
+            self.model.tick(&record, now)?;
+            let filled = |entry: &&Entry| matches!(entry.event, Some(Event::BackorderFilled(_)));
             happened += record.events.iter().filter(|entry| !filled(entry)).count();
+            self.append(Box::new(record), Cause::Tick)?;
         }
         must!(
             happened <= limit,
@@ -464,7 +463,7 @@ impl Runner {
         }
         let record = house.state.stamp(now);
         self.model.stamp(&record, now)?;
-        self.write(&record, Cause::Stamp)
+        self.write(Box::new(record), Cause::Stamp)
     }
 
     // --- durability ----------------------------------------------------------
@@ -551,10 +550,22 @@ impl Runner {
             if attempt == ATTEMPTS {
                 self.disk.disarm();
             }
-            let mut recovered: Vec<Vec<u8>> = Vec::new();
-            let opened = House::open(&self.disk, &self.world, &mut |_, bytes| {
-                recovered.push(bytes.to_vec());
+            let (mut kept, mut wrong) = (0, None);
+            let opened = House::open(&self.disk, &self.world, &mut |seq, bytes| {
+                kept = seq;
+                let written = self.history.get(seq as usize - 1);
+                let same = written.filter(|written| written.bytes == bytes);
+                if same.is_none() {
+                    wrong.get_or_insert(seq);
+                }
+                same.map(|written| &*written.record)
             });
+            if let Some(seq) = wrong {
+                return Err(Wrong::new(format!(
+                    "record {seq} came back and is not what was written; {} were",
+                    self.history.len()
+                )));
+            }
             match opened {
                 Ok((house, recovery)) => {
                     must!(
@@ -563,7 +574,7 @@ impl Runner {
                         recovery.epoch
                     );
                     self.epoch = recovery.epoch;
-                    return self.recover(house, &recovered);
+                    return self.recover(house, kept);
                 }
                 Err(NotOpened::Journal(JournalError::Io { .. })) if attempt < ATTEMPTS => {
                     if let Some(Down::PowerCut(seed)) = self.disk.down() {
@@ -587,29 +598,20 @@ impl Runner {
     }
 
     /// Compares what came back with what was written.
-    fn recover(&mut self, house: House, recovered: &[Vec<u8>]) -> Result<Going, Wrong> {
-        let kept = recovered.len();
+    fn recover(&mut self, house: House, kept: u64) -> Result<Going, Wrong> {
         must!(
-            kept <= self.history.len(),
-            "{kept} records came back, {} were written",
-            self.history.len()
-        );
-        must!(
-            self.world.disk.may_lose() || kept as u64 >= self.acknowledged,
+            self.world.disk.may_lose() || kept >= self.acknowledged,
             "{kept} records came back, {} were acknowledged",
             self.acknowledged
         );
-        for (seq, (back, written)) in (1..).zip(recovered.iter().zip(&self.history)) {
-            must!(*back == written.bytes, "record {seq} came back changed");
-        }
-        let lost = self.history.len() - kept;
-        self.tally.lost_unacknowledged += lost as u64;
-        self.trace.number(kept as u64);
-        self.acknowledged = self.acknowledged.min(kept as u64);
-        self.rewind(kept)?;
+        let lost = self.history.len() as u64 - kept;
+        self.tally.lost_unacknowledged += lost;
+        self.trace.number(kept);
+        self.acknowledged = self.acknowledged.min(kept);
+        self.rewind(kept as usize)?;
         self.house = Some(house);
         must!(
-            self.house().state.seq() == kept as u64,
+            self.house().state.seq() == kept,
             "{kept} records came back, the state counts {}",
             self.house().state.seq()
         );
@@ -619,7 +621,7 @@ impl Runner {
         let now = self.now;
         let record = self.house_mut().state.start(now, "sim");
         self.model.start(&record, now)?;
-        self.write(&record, Cause::Start)?;
+        self.write(Box::new(record), Cause::Start)?;
         Ok(Going::On)
     }
 
@@ -640,15 +642,15 @@ impl Runner {
         }
         self.history.truncate(kept);
         for written in &self.history[from..] {
-            let record = Record::decode(&*written.bytes).expect("own encoding");
+            let record = &written.record;
             match &written.cause {
                 Cause::Sent(request) => {
-                    model.meet(request.shop, &record);
-                    model.submit(request, written.now, Some(&record))?;
+                    model.meet(request.shop, record);
+                    model.submit(request, written.now, Some(record))?;
                 }
-                Cause::Tick => model.tick(&record, written.now)?,
-                Cause::Stamp => model.stamp(&record, written.now)?,
-                Cause::Start => model.start(&record, written.now)?,
+                Cause::Tick => model.tick(record, written.now)?,
+                Cause::Stamp => model.stamp(record, written.now)?,
+                Cause::Start => model.start(record, written.now)?,
             }
         }
         self.model = model;
@@ -690,8 +692,11 @@ impl Runner {
         let mut replayed = State::new(Board::default());
         let mut ledger = Ledger::default();
         for (seq, written) in (1..).zip(&self.history) {
-            self.scratch.clear();
             let record = Record::decode(&*written.bytes).expect("own encoding");
+            must!(
+                record == *written.record,
+                "record {seq} is read otherwise than it was written"
+            );
             ledger.book(&record);
             if let Err(error) = replayed.replay(&record) {
                 return Err(Wrong::new(format!("replaying record {seq}: {error}")));
