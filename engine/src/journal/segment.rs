@@ -178,6 +178,8 @@ pub(super) fn find_frame(
         if let Some(header) = Header::parse(head)
             && wanted(&header)
             && header.length as usize <= MAX_BODY
+            // Where a file ends within the padding, the frame was never durable.
+            && rest.len() as u64 >= at as u64 + header.size()
             && header.matches(&rest[at..])
         {
             return Ok(Some((header, from + at as u64)));
