@@ -3,7 +3,7 @@
 //! - [`story`] is a run as data; [`draw`] makes one up from a seed; [`run`]
 //!   carries it out and compares at every step.
 //! - [`house`] drives the product's own state, queue and journal; [`disk`] is
-//!   the disk below it.
+//!   the disk below it, [`redis`] the servers, as the world has it.
 //! - [`model`] says what every answer must be.
 //! - [`shrink`] makes a failing story short.
 //!
@@ -23,6 +23,7 @@ pub mod house;
 pub mod model;
 #[cfg(feature = "planted")]
 pub mod plant;
+pub mod redis;
 pub mod run;
 pub mod shrink;
 pub mod story;

@@ -3,7 +3,7 @@
 use holdfast_sim::ask::{Ask, Request, Units};
 use holdfast_sim::disk::{Fault, Make};
 use holdfast_sim::shrink::run_steps;
-use holdfast_sim::story::{Step, World};
+use holdfast_sim::story::{Step, Store, World};
 
 const WORLD: World = World {
     shops: 1,
@@ -18,6 +18,7 @@ const WORLD: World = World {
     },
     segment_bytes: 1 << 20,
     reserve_bytes: 8,
+    store: Store::Synced,
 };
 
 fn receive(id: u32) -> Step {
