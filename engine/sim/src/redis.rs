@@ -199,6 +199,8 @@ struct Servers {
     late: Vec<Late>,
     /// The append under way comes again after so many calls.
     repeat_in: Option<u32>,
+    /// Replicas died, and have not received again what they only had in memory.
+    forgot: bool,
     /// Trouble came that the mode does not cover.
     excused: bool,
     /// The reply to the writer's last call arrived, and no trouble came since.
@@ -235,6 +237,7 @@ impl SimRedis {
             slips: Vec::new(),
             late: Vec::new(),
             repeat_in: None,
+            forgot: false,
             excused: false,
             heard: true,
             life: 0,
@@ -346,6 +349,7 @@ impl Servers {
         for replica in self.replicas.iter_mut().filter(|replica| !replica.lags) {
             replica.received = all;
         }
+        self.forgot &= self.replicas.iter().any(|replica| replica.received < all);
     }
 
     fn suffer(&mut self, trouble: Trouble) {
@@ -357,6 +361,7 @@ impl Servers {
             }
             Trouble::AllRestart => {
                 self.excused |= !keeps_its_disk;
+                self.forgot = !matches!(self.mode, Mode::RedisWaitaof(_));
                 for replica in &mut self.replicas {
                     replica.received = replica.synced;
                 }
@@ -402,7 +407,7 @@ impl Servers {
             .iter()
             .all(|other| other.received <= chosen.received);
         let covered = matches!(self.mode, Mode::RedisWait(_) | Mode::RedisWaitaof(_));
-        self.excused |= !(covered && is_best);
+        self.excused |= !covered || !is_best || self.forgot;
         self.keep(chosen.received);
         if self.mode == Mode::RedisEverysec {
             self.synced = chosen.synced.min(self.writes.len());
