@@ -408,9 +408,15 @@ impl RedisJournal {
     fn trim_to(&mut self, group: u64) -> Result<Verdict, Fault> {
         let place = self.server.place();
         let entries = self.server.range(group, group, 1)?;
-        let header = entries.first().and_then(walk::whole).ok_or_else(|| {
-            Fault::Refused(format!("{place}: group {group} is not what was written"))
-        })?;
+        let Some(header) = entries.first().and_then(walk::whole) else {
+            // If more than this group is gone, the head of the stream says what.
+            return match self.server.renew(&self.lease, self.next_group - 1)? {
+                Verdict::Done => Err(Fault::Refused(format!(
+                    "{place}: group {group} is not what was written"
+                ))),
+                verdict => Ok(verdict),
+            };
+        };
         let origin = Origin {
             group,
             seq: header.first_seq,
