@@ -747,6 +747,7 @@ impl Runner {
             recovery.first_seq,
             self.trimmed_before
         );
+        self.trimmed_before = self.trimmed_before.min(kept + 1);
         self.power_was_cut = false;
         self.ground.redis.settle();
         let lost = self.history.len() as u64 - kept;
