@@ -33,6 +33,12 @@ macro_rules! mistakes {
 
 #[cfg(feature = "planted")]
 mistakes! {
+    /// A snapshot forgets which requests were answered.
+    ForgetAnsweredInImage,
+    /// A state that is loaded forgets which units wait.
+    ForgetPromisesInImage,
+    /// A snapshot is used with whatever journal there is, and its records begin one later.
+    SkipARecordBehindImage,
     /// A reply does not wait for its record.
     AnswerBeforeDurable,
     /// A durable group releases the replies of the next one too.

@@ -137,9 +137,9 @@ pub struct Start {
 impl Start {
     /// The empty house, before the first record.
     #[must_use]
-    pub fn from_nothing(board: &Board) -> Self {
+    pub fn from_nothing() -> Self {
         Self {
-            state: State::new(board.clone()),
+            state: State::new(Board::default()),
             head: None,
             rejected: Vec::new(),
         }
@@ -212,11 +212,10 @@ impl Snapshots {
         reader: &dyn Reader,
         last_seq: u64,
         synced: bool,
-        board: &Board,
     ) -> Result<Start, SnapshotError> {
         let mut rejected = Vec::new();
         for seq in self.list()? {
-            match self.fitting(seq, reader, last_seq, board) {
+            match self.fitting(seq, reader, last_seq) {
                 Ok((head, state)) => {
                     return Ok(Start {
                         state,
@@ -237,7 +236,7 @@ impl Snapshots {
         }
         Ok(Start {
             rejected,
-            ..Start::from_nothing(board)
+            ..Start::from_nothing()
         })
     }
 
@@ -257,7 +256,6 @@ impl Snapshots {
         seq: u64,
         reader: &dyn Reader,
         last_seq: u64,
-        board: &Board,
     ) -> Result<(Head, State), (SnapshotError, bool)> {
         let (file, head) = self.open(seq).map_err(|error| (error, false))?;
         let path = self.disk.path(&Self::file_name(seq));
@@ -268,7 +266,7 @@ impl Snapshots {
                 last_seq,
             },
             Ok(anchor) if anchor == head.anchor => {
-                let loaded = self.load(file.as_ref(), &head, board);
+                let loaded = self.load(file.as_ref(), &head);
                 return loaded
                     .map(|state| (head, state))
                     .map_err(|error| (error, false));
@@ -285,7 +283,7 @@ impl Snapshots {
     /// [`SnapshotError`] if it is damaged, newer, or cannot be read.
     pub fn read(&self, seq: u64) -> Result<(Head, State), SnapshotError> {
         let (file, head) = self.open(seq)?;
-        let state = self.load(file.as_ref(), &head, &Board::default())?;
+        let state = self.load(file.as_ref(), &head)?;
         Ok((head, state))
     }
 
@@ -334,19 +332,15 @@ impl Snapshots {
         Ok((file, head))
     }
 
-    fn load(
-        &self,
-        file: &dyn DiskFile,
-        head: &Head,
-        board: &Board,
-    ) -> Result<State, SnapshotError> {
+    fn load(&self, file: &dyn DiskFile, head: &Head) -> Result<State, SnapshotError> {
         let name = Self::file_name(head.seq);
         let damaged = |detail: String| SnapshotError::Damaged {
             path: self.disk.path(&name),
             detail,
         };
         let mut parts = Parts::new(file, head.parts);
-        let mut image = Image::new(board.clone());
+        // A board of its own: one that fails half way leaves nothing behind.
+        let mut image = Image::new(Board::default());
         let mut digest = ImageDigest::default();
         while let Some(part) = parts.next().map_err(self.io("read", &name))? {
             if self.is_stopped() {
@@ -385,7 +379,8 @@ impl Snapshots {
             true => SnapshotError::Stopped,
             false => self.io("write", DRAFT)(error),
         })?;
-        self.check_draft(file.as_ref(), &head)?;
+        // What cannot be loaded is no snapshot, however well it was written.
+        self.load(file.as_ref(), &head)?;
         let name = Self::file_name(head.seq);
         self.disk
             .rename(DRAFT, &name)
@@ -396,24 +391,6 @@ impl Snapshots {
             self.disk.remove(&old).map_err(self.io("remove", &old))?;
         }
         Ok(head)
-    }
-
-    fn check_draft(&self, file: &dyn DiskFile, head: &Head) -> Result<(), SnapshotError> {
-        let mut parts = Parts::new(file, head.parts);
-        let mut digest = ImageDigest::default();
-        while let Some(part) = parts.next().map_err(self.io("read", DRAFT))? {
-            digest.add(part.map_err(|detail| SnapshotError::Damaged {
-                path: self.disk.path(DRAFT),
-                detail,
-            })?);
-        }
-        if digest.finish() != head.state_hash {
-            return Err(SnapshotError::Damaged {
-                path: self.disk.path(DRAFT),
-                detail: "what was read back is not what was written".into(),
-            });
-        }
-        Ok(())
     }
 
     /// Takes snapshots that this journal will never use out of the way, so that they

@@ -234,6 +234,9 @@ impl Drawer {
             return self.draw_trouble();
         }
         if self.chance.permille(self.rates.trim) && self.chance.permille(200) {
+            if self.chance.permille(600) {
+                return Step::Snapshot;
+            }
             let permille = self.chance.below(1_001);
             return Step::Trim { permille };
         }

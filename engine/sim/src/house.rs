@@ -14,6 +14,8 @@ use holdfast_engine::journal::{
     Queue, Reader, Recovery, RedisJournal, Taken,
 };
 
+use holdfast_engine::snapshots::{SnapshotError, Snapshots};
+
 use crate::disk::SimDisk;
 use crate::redis::{LEASE_MS, SimRedis};
 use crate::story::{Store, World};
@@ -83,6 +85,15 @@ impl Ground {
         }
     }
 
+    /// Snapshots stand on the journal's own disk; a journal on a server has none here.
+    #[must_use]
+    pub fn snapshots(&self, world: &World) -> Option<Snapshots> {
+        match world.store {
+            Store::Synced | Store::Logged => Some(Snapshots::new(Arc::new(self.disk.clone()))),
+            Store::Stream { .. } => None,
+        }
+    }
+
     fn open_file(
         &self,
         world: &World,
@@ -148,14 +159,30 @@ pub enum NotOpened {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
     Inconsistent(#[from] Inconsistent),
     #[error("record {seq} came back, and is not what was written")]
     Unknown { seq: u64 },
 }
 
+impl NotOpened {
+    /// True if the disk failed, and what is on it may be sound.
+    #[must_use]
+    pub fn is_io(&self) -> bool {
+        matches!(
+            self,
+            Self::Journal(JournalError::Io { .. })
+                | Self::Snapshot(
+                    SnapshotError::Io { .. } | SnapshotError::Journal(JournalError::Io { .. })
+                )
+        )
+    }
+}
+
 impl House {
-    /// Opens the journal and replays it: what was trimmed from `records`, the rest as
-    /// it comes back, without decoding what is known.
+    /// Opens the journal and replays it: from a snapshot, or what was trimmed from
+    /// `records`, and the rest as it comes back, without decoding what is known.
     ///
     /// # Errors
     /// [`NotOpened`] if the journal cannot be read or does not fit.
@@ -166,12 +193,23 @@ impl House {
     ) -> Result<(Self, Recovery), NotOpened> {
         let (journal, recovery) = ground.open(world)?;
         let reader = journal.reader();
-        let mut state = State::new(Board::default());
-        for seq in 1..recovery.first_seq {
-            state.replay(records.trimmed(seq).ok_or(NotOpened::Unknown { seq })?)?;
-        }
+        let mut state = match ground.snapshots(world) {
+            Some(snapshots) => {
+                let promised = journal.durability() != Durability::Logged;
+                let start = snapshots.start(&*reader, recovery.last_seq, promised)?;
+                snapshots.set_aside(&start.rejected)?;
+                start.state
+            }
+            None => {
+                let mut state = State::new(Board::default());
+                for seq in 1..recovery.first_seq {
+                    state.replay(records.trimmed(seq).ok_or(NotOpened::Unknown { seq })?)?;
+                }
+                state
+            }
+        };
         let mut failure = None;
-        reader.scan(recovery.first_seq, recovery.last_seq, &mut |seq, bytes| {
+        reader.scan(state.seq() + 1, recovery.last_seq, &mut |seq, bytes| {
             let replayed = match records.known(seq, bytes) {
                 Some(record) => state.replay(record).map_err(NotOpened::from),
                 None => Err(NotOpened::Unknown { seq }),
@@ -247,6 +285,40 @@ impl House {
             }
             Err(error) => Err(self.fail(&error.to_string())),
         }
+    }
+
+    /// Takes a snapshot as the product does: from the last one and the records after it,
+    /// beside the live state. Gives the record that it stands behind.
+    ///
+    /// # Errors
+    /// [`NotOpened`]; the live engine is not touched by it.
+    pub fn snapshot(&self, snapshots: &Snapshots, records: &dyn Records) -> Result<u64, NotOpened> {
+        let promised = self.journal.durability() != Durability::Logged;
+        let upto = match promised {
+            true => self.queue.durable(),
+            false => self.synced,
+        };
+        let start = snapshots.start(&*self.reader, upto, promised)?;
+        let mut state = start.state;
+        if upto == 0 || state.seq() == upto {
+            return Ok(upto);
+        }
+        let mut failure = None;
+        self.reader.scan(state.seq() + 1, upto, &mut |seq, bytes| {
+            let known = records.known(seq, bytes).ok_or(NotOpened::Unknown { seq });
+            match known.and_then(|record| Ok(state.replay(record)?)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        let head = snapshots.write(&state, self.reader.anchor(upto)?, promised)?;
+        Ok(head.seq)
     }
 
     /// The last record that a power cut must leave.

@@ -56,6 +56,7 @@ pub struct Tally {
     pub records: u64,
     pub groups: u64,
     pub crashes: u64,
+    pub snapshots: u64,
     pub repeats: u64,
     pub refusals: u64,
     pub acknowledged: u64,
@@ -229,11 +230,19 @@ impl Runner {
             Step::ArmSlip(slip) => self.ground.redis.arm(*slip),
             Step::Suffer(trouble) => self.ground.redis.suffer(*trouble),
             Step::Trim { permille } => {
-                let before = 1 + self.house().queue.durable() * permille / 1_000;
+                let mut before = 1 + self.house().queue.durable() * permille / 1_000;
+                if let Some(snapshots) = self.ground.snapshots(&self.world) {
+                    // Two snapshots must hold what goes.
+                    match snapshots.list().as_deref() {
+                        Ok([_, older]) => before = before.min(*older),
+                        _ => return Ok(Going::On),
+                    }
+                }
                 self.trimmed_before = self.trimmed_before.max(before);
                 let result = self.house_mut().trim(before);
                 return self.committed(result.map(|()| Vec::new()));
             }
+            Step::Snapshot => return self.snapshot(),
             Step::TakeOver { outage_ms } => return self.take_over(*outage_ms),
             Step::Disarm => self.ground.disarm(),
             Step::PowerCut { seed, outage_ms } => {
@@ -606,6 +615,33 @@ impl Runner {
         Ok(())
     }
 
+    /// A snapshot that fails hurts nobody, unless the machine goes down with it.
+    fn snapshot(&mut self) -> Result<Going, Wrong> {
+        let Some(snapshots) = self.ground.snapshots(&self.world) else {
+            return Ok(Going::On);
+        };
+        let records = History(&self.history);
+        let taken = self.house().snapshot(&snapshots, &records);
+        let down = self.ground.disk.down();
+        match (taken, down) {
+            (_, Some(down)) => {
+                self.abandon();
+                if let Down::PowerCut(seed) = down {
+                    self.cut_power(seed);
+                }
+                return self.reopen(0);
+            }
+            (Ok(_), None) => self.tally.snapshots += 1,
+            (Err(error), None) => {
+                must!(
+                    error.is_io() || self.may_lose(),
+                    "no snapshot could be taken: {error}"
+                );
+            }
+        }
+        Ok(Going::On)
+    }
+
     fn leave_unknown(&mut self, call: Call) {
         if let Some(waiting) = self.calls.remove(&call) {
             let (shop, request) = waiting.request;
@@ -675,7 +711,7 @@ impl Runner {
                     self.epoch = recovery.epoch;
                     return self.recover(house, &recovery);
                 }
-                Err(NotOpened::Journal(JournalError::Io { .. })) if attempt < ATTEMPTS => {
+                Err(error) if error.is_io() && attempt < ATTEMPTS => {
                     if let Some(Down::PowerCut(seed)) = self.ground.disk.down() {
                         self.cut_power(seed);
                     }
@@ -701,7 +737,7 @@ impl Runner {
                     }
                     self.ground.restart();
                 }
-                Err(NotOpened::Journal(JournalError::Corrupt { .. }))
+                Err(NotOpened::Journal(JournalError::Corrupt { .. }) | NotOpened::Snapshot(_))
                     if self.world.disk.may_lose() =>
                 {
                     return Ok(Going::Refused);

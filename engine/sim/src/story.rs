@@ -64,6 +64,8 @@ pub enum Step {
     Trim {
         permille: u64,
     },
+    /// A snapshot is taken beside the engine.
+    Snapshot,
     /// A second engine takes the journal over, so long after, while this one lives.
     TakeOver {
         outage_ms: i64,

@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::snapshotter::first_since;
 use super::{OpenError, Settings, Stores, is_promised, open_vault, replay};
 use crate::clock::{Clock, SystemClock};
-use crate::domain::inventory::board::Board;
 use crate::domain::state::{Finding, Ledger, State};
 use crate::domain::time::{DAY, Millis};
 use crate::journal::{
@@ -48,10 +47,9 @@ pub(super) fn examine(
     snapshots: &Snapshots,
     last_seq: u64,
 ) -> Result<(State, Vec<Finding>), OpenError> {
-    let board = Board::default();
     let start = match reader.first_seq() {
-        1 => Start::from_nothing(&board),
-        _ => snapshots.start(reader, last_seq, true, &board)?,
+        1 => Start::from_nothing(),
+        _ => snapshots.start(reader, last_seq, true)?,
     };
     let mut state = start.state;
     let mut ledger = Ledger::of(&state);
@@ -230,7 +228,7 @@ pub fn compact_folder(
 }
 
 fn take(stores: &Stores) -> Result<Option<Head>, OpenError> {
-    let (state, recovered) = stores.state(&Board::default())?;
+    let (state, recovered) = stores.state()?;
     let snapshots = stores.snapshots.as_ref().expect("a folder has snapshots");
     if recovered.replayed == 0 {
         let newest = snapshots.heads()?.into_iter().next();

@@ -206,9 +206,9 @@ impl Engine {
     /// As [`Engine::open`].
     pub fn open_with_clock(settings: Settings, clock: Clock) -> Result<Self, OpenError> {
         let stores = Stores::open(&settings)?;
-        let board = Board::default();
         let durability = stores.journal.durability();
-        let (mut state, recovered) = stores.state(&board)?;
+        let (mut state, recovered) = stores.state()?;
+        let board = state.board().clone();
         let vault = Arc::new(stores.vault);
         let flush = Arc::clone(&vault);
         let writer = Writer::start(stores.journal, Box::new(move || flush.sync()));
@@ -1081,13 +1081,13 @@ impl Stores {
     }
 
     /// The state that the newest usable snapshot and the records after it give.
-    fn state(&self, board: &Board) -> Result<(State, Recovered), OpenError> {
+    fn state(&self) -> Result<(State, Recovered), OpenError> {
         let (reader, last_seq) = (self.reader.as_ref(), self.recovery.last_seq);
         let promised = is_promised(self.journal.durability());
         let start = match &self.snapshots {
-            None => Start::from_nothing(board),
+            None => Start::from_nothing(),
             Some(snapshots) => {
-                let start = snapshots.start(reader, last_seq, promised, board)?;
+                let start = snapshots.start(reader, last_seq, promised)?;
                 snapshots.set_aside(&start.rejected)?;
                 start
             }

@@ -12,7 +12,6 @@ use prost::Message;
 
 use super::{OpenError, Shared, is_promised, replay};
 use crate::domain::event::Record;
-use crate::domain::inventory::board::Board;
 use crate::domain::time::{DAY, Millis};
 use crate::journal::{JournalError, Reader};
 use crate::snapshots::{Head, SnapshotError};
@@ -104,7 +103,7 @@ pub(super) fn take(shared: &Shared) -> Result<Option<Head>, OpenError> {
     }
     let reader = shared.reader.as_ref();
     let promised = is_promised(shared.durability);
-    let start = snapshots.start(reader, upto, promised, &Board::default())?;
+    let start = snapshots.start(reader, upto, promised)?;
     let head = match start.head {
         Some(head) if head.seq == upto => head,
         _ => {

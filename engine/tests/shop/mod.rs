@@ -52,7 +52,21 @@ impl Shop {
     }
 
     pub fn try_open(&self, settings: Settings) -> Result<Engine, OpenError> {
-        Engine::open_with_clock(settings, Clock::Manual(Arc::clone(&self.clock)))
+        let engine = Engine::open_with_clock(settings, Clock::Manual(Arc::clone(&self.clock)))?;
+        // However it began: it is in the state that the journal gives.
+        let (_, hash) = ask(
+            &engine,
+            "/holdfast.v1.AdminService/GetStateHash",
+            &pb::GetStateHashRequest::default(),
+        );
+        let live = pb::GetStateHashResponse::decode(hash.as_slice()).expect("a hash");
+        let (replayed, _) = engine.examine()?;
+        if replayed.seq() == live.state_seq {
+            let replayed = replayed.digest();
+            let replayed: String = replayed.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(live.state_hash, replayed);
+        }
+        Ok(engine)
     }
 
     pub fn files(&self) -> Vec<PathBuf> {

@@ -145,6 +145,12 @@ impl State {
         }
     }
 
+    /// Where its counters are published.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.seq
