@@ -49,6 +49,10 @@ impl Copies {
             Err(error) => Err(JournalError::io("open", disk.path(name))(error)),
         };
         let files = self.0.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        if files.iter().all(Option::is_none) {
+            let gone = io::ErrorKind::NotFound.into();
+            return Err(JournalError::io("open", self.first().path(name))(gone));
+        }
         Ok(Files {
             name: name.to_owned(),
             paths: self.disks().map(|disk| disk.path(name)).collect(),

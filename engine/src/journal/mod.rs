@@ -8,6 +8,7 @@
 mod copies;
 mod disk;
 mod doctor;
+mod export;
 mod file;
 mod file_reader;
 mod frame;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 pub use disk::{Disk, DiskFile, Folder, read_up_to};
 pub use doctor::{Cut, CutError, Damage, Diagnosis, Island, carry_out, diagnose, plan_cut};
+pub use export::Export;
 pub use file::{FileJournal, FileOptions, Report, verify};
 pub use lock::FolderLock;
 pub use memory::MemoryJournal;

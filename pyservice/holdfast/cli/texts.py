@@ -314,6 +314,30 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Without the key ring: a thief of the backup cannot open receivers' documents, and without "
         "it nobody can. Keep keys/ring.json elsewhere, and give it back with --keys.",
     ),
+    "ring_missing": (
+        "没有密钥环：{documents} 份收货资料打不开，引擎也不会启动。"
+        "请把密钥环放到 {folder}/keys/ring.json，或启动时用 --key-file 指定；"
+        "也可以用 --keys 重新执行本命令。",
+        "There is no key ring: its {documents} documents cannot be opened, and no engine starts "
+        "beside them. Put the ring at {folder}/keys/ring.json or name it to `serve` with "
+        "--key-file; or run this again with --keys.",
+    ),
+    "backup_findings": (
+        "核对时有 {findings} 处不符：在备份之前就已存在，请运行 `holdfast audit`",
+        "an audit of it has {findings} findings, which were there before the backup; "
+        "see `holdfast audit`",
+    ),
+    "backup_damaged_documents": (
+        "{documents} 份资料中有 {damaged_documents} 份在每个副本中都已损坏；"
+        "较早的备份中可能完好，请保留",
+        "{damaged_documents} of {documents} documents are damaged in every copy; an older backup "
+        "may have them whole, so keep it",
+    ),
+    "backup_unopened_documents": (
+        "密钥环打不开 {documents} 份资料中的 {unopened_documents} 份：密钥环不对，或资料已损坏",
+        "the key ring does not open {unopened_documents} of {documents} documents: it is another "
+        "ring, or they are damaged",
+    ),
     "snapshot_bad": ("快照 {seq} 不可用：{problem}", "snapshot {seq} cannot be used: {problem}"),
     "snapshot_none": ("日志为空，无需快照", "the journal is empty; there is nothing to take"),
     "compacted": (
