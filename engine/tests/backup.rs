@@ -5,20 +5,27 @@ mod house;
 mod shop;
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use holdfast_engine::backup::{self, BackupError, Manifest, Ring, Source};
 use holdfast_engine::clock::ManualClock;
+use holdfast_engine::domain::event::Record;
+use holdfast_engine::domain::inventory::board::Board;
+use holdfast_engine::domain::state::State;
 use holdfast_engine::domain::time::DAY;
 use holdfast_engine::engine::{Engine, OpenError, Settings, cut_folder, replay_folder};
-use holdfast_engine::journal::{CutError, Folder, carry_out, diagnose, plan_cut};
+use holdfast_engine::journal::{
+    Cut, CutCopy, CutError, Disk, FileJournal, Folder, JournalError, carry_out, plan_cut, verify,
+};
 use holdfast_engine::vault::VaultError;
 use holdfast_engine::wire::pb;
 use house::START;
 use prost::Message;
-use shop::{Shop, ask, copy, files, place, snapshot, stock};
+use shop::{Shop, ask, files, place, snapshot, stock};
 
 /// A shop with room beside it for a mirror, backups and what is made of them; removed
 /// with the test.
@@ -423,98 +430,253 @@ fn what_one_copy_has_wrong_is_backed_up_from_the_other() {
     );
 }
 
-/// A journal whose third file has a flipped bit in the middle.
-fn damaged(name: &str) -> (Shop, u64) {
-    let shop = Shop::new(name);
-    let engine = shop.open();
-    stock(&engine);
-    place(&engine, 0..200);
+/// A flipped bit in the record of an order.
+fn flip(segment: &Path, order: u32) {
+    let mut bytes = fs::read(segment).expect("a file");
+    let name = format!("A{order}");
+    let found = bytes
+        .windows(name.len())
+        .position(|part| part == name.as_bytes());
+    bytes[found.expect("the order stands there")] ^= 1;
+    fs::write(segment, bytes).expect("written");
+}
+
+/// The state that the records of a whole journal up to one give, with nothing behind.
+fn state_up_to(data: &Path, seq: u64) -> [u8; 32] {
+    let (reader, _) = FileJournal::open_reader(&data.join("journal"), None).expect("a journal");
+    let mut state = State::new(Board::default());
+    let scanned = reader.scan(1, seq, &mut |_, bytes| {
+        let record = Record::decode(bytes).expect("a record");
+        state.replay(&record).expect("it fits");
+        ControlFlow::Continue(())
+    });
+    scanned.expect("whole");
+    assert_eq!(state.seq(), seq);
+    state.digest()
+}
+
+/// A stopped shop of 120 orders, its segments, and the record of the first order.
+fn long(name: &str, mirrored: bool) -> (Yard, Vec<PathBuf>, u64) {
+    let mut yard = Yard::new(name);
+    yard.mirrored = mirrored;
+    let engine = yard.open();
+    let stocked = engine.metrics().state_seq;
+    place(&engine, 0..120);
     drop(engine);
-    let segments = files(&shop.root.join("journal"), "segment");
+    let segments = files(&yard.data().join("journal"), "segment");
     assert!(segments.len() > 4, "{} files", segments.len());
-    let mut bytes = fs::read(&segments[2]).expect("a file");
-    // In its second group.
-    let second = bytes
-        .windows(2)
-        .position(|pair| pair == b"A4")
-        .expect("an order");
-    bytes[second] ^= 1;
-    fs::write(&segments[2], bytes).expect("a file");
-    let good_seq = diagnose(&shop.root.join("journal"))
-        .expect("a look")
-        .good_seq;
-    shop.try_open(shop.settings()).expect_err("damaged");
-    (shop, good_seq)
+    (yard, segments, stocked + 1)
+}
+
+fn segment_of(segments: &[PathBuf], order: u32) -> PathBuf {
+    let name = format!("A{order}");
+    let has = |path: &&PathBuf| {
+        let bytes = fs::read(path).expect("a file");
+        bytes
+            .windows(name.len())
+            .any(|part| part == name.as_bytes())
+    };
+    segments.iter().find(has).expect("an order").clone()
+}
+
+fn in_mirror(yard: &Yard, segment: &Path) -> PathBuf {
+    yard.at("mirror").join(segment.file_name().expect("a name"))
+}
+
+impl Yard {
+    fn cut(&self, seq: u64, aside: &str, done: bool) -> Result<Cut, CutError> {
+        cut_folder(&self.data(), self.mirror().as_deref(), seq, aside, done)
+    }
+
+    fn try_open(&self) -> Result<Engine, OpenError> {
+        self.shop.try_open(Settings {
+            mirror: self.mirror(),
+            ..self.shop.settings()
+        })
+    }
 }
 
 #[test]
 fn a_cut_keeps_what_is_whole_and_sets_the_rest_aside() {
-    let (shop, good_seq) = damaged("cut");
-    let told = cut_folder(&shop.root, None, good_seq, "aside", false).expect("a plan");
-    assert!(!told.done && told.cut.is_some() && told.files.len() > 2);
-    shop.try_open(shop.settings())
-        .expect_err("nothing was done yet");
-    cut_folder(&shop.root, None, good_seq, "aside", true).expect("a cut");
+    let (yard, segments, first) = long("cut", false);
+    let cut_at = first + 59;
+    let hash = state_up_to(&yard.data(), cut_at);
+    let spoilt = segment_of(&segments, 60);
+    flip(&spoilt, 60);
+    let before = fs::read(&spoilt).expect("a file");
+    let told = yard.cut(cut_at, "aside", false).expect("a plan");
+    assert!(!told.done && told.cut.0 == spoilt && told.good_seq == cut_at);
+    yard.try_open().expect_err("nothing was done yet");
+    assert!(!yard.data().join("aside").exists());
+
+    let done = yard.cut(cut_at, "aside", true).expect("a cut");
+    assert_eq!((done.done, &done.files), (true, &told.files));
+    let aside = yard.data().join("aside");
+    assert_eq!(files(&aside, "segment").len(), told.files.len() + 1);
+    let kept = aside.join(spoilt.file_name().expect("a name"));
+    assert_eq!(fs::read(kept).expect("a file"), before);
+    let (state, findings) = replay_folder(&yard.data(), None).expect("whole");
     assert_eq!(
-        files(&shop.root.join("aside"), "segment").len(),
-        told.files.len() + 1
+        (state.seq(), state.digest(), findings.len()),
+        (cut_at, hash, 0)
     );
-    let (state, findings) = replay_folder(&shop.root, None).expect("whole");
-    assert_eq!((state.seq(), findings.len()), (good_seq, 0));
-    let engine = shop.open();
-    place(&engine, 0..210);
+    // A second one finds nothing to take, and never writes over what is kept.
+    yard.cut(cut_at, "aside", true)
+        .expect_err("the folder is there");
+    let again = yard.cut(cut_at, "again", true).expect("nothing to do");
+    assert!(again.files.is_empty());
+    let engine = yard.try_open().expect("it starts");
+    place(&engine, 0..130);
     drop(engine);
-    shop.hash();
+    yard.shop.hash();
+}
+
+#[test]
+fn snapshots_beyond_a_cut_go_with_it_and_one_before_it_must_hold_what_was_trimmed() {
+    let yard = Yard::new("cut-snapshots");
+    let engine = yard.open();
+    place(&engine, 0..60);
+    let first = snapshot(&engine);
+    yard.shop.clock.advance(2 * DAY);
+    place(&engine, 60..120);
+    let second = snapshot(&engine);
+    while engine.metrics().first_seq == 1 {
+        thread::yield_now();
+    }
+    let first_seq = engine.metrics().first_seq;
+    drop(engine);
+    let error = yard.cut(first_seq - 1, "a", true).expect_err("too early");
+    assert!(matches!(error, CutError::Before { .. }), "{error}");
+    let error = yard.cut(first - 1, "a", true).expect_err("no beginning");
+    assert!(matches!(error, CutError::NoBeginning { .. }), "{error}");
+    yard.cut(second - 1, "a", true).expect("a cut");
+    let name = |path: &PathBuf| path.file_name().expect("a name").to_owned();
+    let of = |folder: &str| -> Vec<_> {
+        files(&yard.data().join(folder), "snapshot")
+            .iter()
+            .map(name)
+            .collect()
+    };
+    assert_eq!(of("snapshots"), [format!("{first:020}.snapshot").as_str()]);
+    assert_eq!(of("a"), [format!("{second:020}.snapshot").as_str()]);
+    let engine = yard.try_open().expect("it starts");
+    assert_eq!(engine.recovered().journal.last_seq, second - 1);
 }
 
 #[test]
 fn a_cut_in_a_group_or_behind_the_damage_is_refused_with_numbers() {
-    let (shop, good_seq) = damaged("wrong-cut");
-    let cut = |seq| cut_folder(&shop.root, None, seq, "aside", true).expect_err("refused");
-    assert!(matches!(cut(good_seq + 1), CutError::Beyond { .. }));
-    let other = Shop::new("group-cut");
+    let (yard, segments, first) = long("wrong-cut", false);
+    flip(&segment_of(&segments, 60), 60);
+    let error = yard
+        .cut(first + 60, "aside", true)
+        .expect_err("behind the damage");
+    assert!(matches!(error, CutError::Beyond { good_seq, .. } if good_seq == first + 59));
+    let error = yard.cut(0, "aside", true).expect_err("nothing is left");
+    assert!(
+        matches!(error, CutError::Before { first_seq: 1, .. }),
+        "{error}"
+    );
+    let other = Yard::new("group-cut");
     let engine = other.open();
-    stock(&engine);
     shop::batch(&engine, 0..50);
     drop(engine);
-    let error = cut_folder(&other.root, None, 20, "aside", true).expect_err("in a group");
+    let error = other.cut(20, "aside", true).expect_err("in a group");
     let CutError::NoEnd { before, after, .. } = error else {
         panic!("{error}")
     };
-    assert!(before < 20 && after > 20);
-    cut_folder(&other.root, None, after, "aside", true).expect("at an end");
+    assert!(before.is_some_and(|before| before < 20) && after > 20);
+    other.cut(after, "aside", true).expect("at an end");
+    other
+        .cut(before.expect("an end"), "earlier", true)
+        .expect("at an end");
 }
 
-/// A kill at any call leaves a journal that refuses, or the cut one.
+#[test]
+fn what_either_copy_has_whole_can_be_kept() {
+    let (yard, segments, first) = long("mirrored-cut", true);
+    let cut_at = first + 79;
+    let hash = state_up_to(&yard.data(), cut_at);
+    flip(&segment_of(&segments, 40), 40);
+    for order in [60, 80] {
+        flip(&in_mirror(&yard, &segment_of(&segments, order)), order);
+    }
+    flip(&segment_of(&segments, 80), 80);
+    yard.try_open().expect_err("damaged in both");
+    yard.cut(cut_at, "aside", true).expect("a cut");
+    assert!(!files(&yard.at("mirror").join("aside"), "segment").is_empty());
+    drop(yard.try_open().expect("one mends the other"));
+    for folder in [None, yard.mirror()] {
+        let journal = folder.unwrap_or_else(|| yard.data().join("journal"));
+        let found = verify(&journal, None).expect("whole alone");
+        assert!(found.recovery.last_seq > cut_at);
+    }
+    assert_eq!(state_up_to(&yard.data(), cut_at), hash);
+}
+
+/// A kill at any call leaves the old journal or a half cut one, and both refuse; or the
+/// cut one. The same cut again finishes it.
 #[test]
 fn a_cut_that_is_interrupted_leaves_nothing_that_starts_by_mistake() {
-    let (shop, good_seq) = damaged("interrupted");
-    let keep = Shop::new("interrupted-keep");
-    copy(&shop.root.join("journal"), &keep.root);
-    for calls in 0.. {
-        copy(&keep.root, &shop.root.join("journal"));
-        let _ = fs::remove_dir_all(shop.root.join("aside"));
-        let aside = Folder::create(&shop.root.join("aside")).expect("a folder");
-        let mut cut = plan_cut(
-            &shop.root.join("journal"),
-            good_seq,
-            &shop.root.join("aside"),
-        )
-        .expect("a plan");
-        let disk = shop::Failing::at(&shop.root.join("journal"), calls);
-        let done = carry_out(&disk, &aside, &mut cut).is_ok();
-        match shop.try_open(shop.settings()) {
-            Ok(engine) => assert_eq!(
-                engine.recovered().journal.last_seq,
-                good_seq,
-                "after {calls} calls: {:?}",
-                engine.recovered()
-            ),
-            Err(_) => assert!(!done),
+    for mirrored in [false, true] {
+        let (yard, segments, first) = long(&format!("interrupted-{mirrored}"), mirrored);
+        // Behind the damage the first copy has more than the mirror, and the cut is before it.
+        let cut_at = first + 49;
+        let hash = state_up_to(&yard.data(), cut_at);
+        flip(&segment_of(&segments, 60), 60);
+        if mirrored {
+            let torn = in_mirror(&yard, &segment_of(&segments, 55));
+            flip(&torn, 55);
+            for later in files(&yard.at("mirror"), "segment") {
+                if later > torn {
+                    fs::remove_file(later).expect("removed");
+                }
+            }
         }
-        if done {
-            assert!(calls > 10, "{calls} calls");
-            break;
+        copy_all(&yard.root, &yard.root.with_extension("keep"));
+        let (mut half, mut old) = (0, 0);
+        for calls in 0.. {
+            copy_all(&yard.root.with_extension("keep"), &yard.root);
+            let (journal, mirror) = (yard.data().join("journal"), yard.at("mirror"));
+            let second = mirrored.then(|| Arc::new(Folder::at(&mirror)) as Arc<dyn Disk>);
+            let planned = plan_cut(Arc::new(Folder::at(&journal)), second, cut_at);
+            let mut cut = planned.expect("a plan");
+            let disks = shop::Failing::at(&journal, calls);
+            let mirror_disk = disks.beside(&mirror);
+            let asides = ["data", "mirror"].map(|of| yard.at(of).join("aside"));
+            let mut folders = Vec::new();
+            for aside in &asides[..1 + usize::from(mirrored)] {
+                fs::create_dir_all(aside).expect("a folder");
+                folders.push(disks.beside(aside));
+            }
+            let mut copies = vec![CutCopy {
+                journal: &disks,
+                aside: &folders[0],
+            }];
+            if let Some(aside) = folders.get(1) {
+                copies.push(CutCopy {
+                    journal: &mirror_disk,
+                    aside,
+                });
+            }
+            let done = carry_out(&copies, &mut cut).is_ok();
+            match yard.try_open() {
+                Ok(engine) => assert_eq!(engine.recovered().journal.last_seq, cut_at),
+                Err(OpenError::Journal(JournalError::HalfCut { seq, .. })) => {
+                    assert_eq!(seq, cut_at.to_string());
+                    half += 1;
+                }
+                Err(OpenError::Journal(JournalError::Corrupt { .. })) => old += 1,
+                Err(other) => panic!("after {calls} calls: {other}"),
+            }
+            if done {
+                break;
+            }
+            let again = yard.cut(cut_at, "again", true);
+            again.unwrap_or_else(|error| panic!("after {calls} calls: {error}"));
+            assert_eq!(state_up_to(&yard.data(), cut_at), hash);
+            drop(yard.try_open().expect("it starts"));
         }
+        assert!(half > 5 && old > 5, "{half} and {old} calls");
+        let _ = fs::remove_dir_all(yard.root.with_extension("keep"));
     }
 }

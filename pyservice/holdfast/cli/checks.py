@@ -108,9 +108,9 @@ def _cut(options: argparse.Namespace) -> int:
     if options.json:
         put_json(done)
     else:
-        files = len(done["files"]) + (done["cut"] is not None)
+        files = len(done["files"]) + 1
         key = "cut_done" if done["done"] else "cut_planned"
-        put(text(key, options.lang, seq=done["seq"], files=files, aside=done["aside"]))
+        put(text(key, options.lang, seq=done["seq"], files=files, aside=aside))
     return OK if done["done"] else REFUSED
 
 
@@ -129,7 +129,7 @@ def backup(options: argparse.Namespace) -> int:
 def restore(options: argparse.Namespace) -> int:
     """Checks a backup, and makes a data folder of it if one is named."""
     with Typed():
-        if options.to is None:
+        if options.verify or options.to is None:
             told_json = _engine.verify_backup(options.backup, options.keys)
         else:
             told_json = _engine.restore_backup(options.backup, options.to, options.keys)
