@@ -121,6 +121,24 @@ mistakes! {
     IgnoreQuotas,
     /// A count takes units from who ordered first.
     OldestGoesShort,
+    /// An engine writes on although another took its folder over.
+    WriteBesideRival,
+    /// Trimming removes a segment, or a group, that is still needed.
+    TrimTooMuch,
+    /// A reply does not wait for the replicas of its mode.
+    ForgetReplicas,
+    /// A group is taken for written although no reply came.
+    TrustLostReply,
+    /// A stream that lost groups is taken for whole.
+    IgnoreLostGroups,
+    /// An engine goes on although another took its stream over.
+    IgnoreFence,
+    /// The settings of a server are looked at only once.
+    LookOnce,
+    /// A log does not say which of its groups a power cut may lose.
+    HideUnsynced,
+    /// A log is written and never synced by itself.
+    NeverSyncLog,
 }
 
 #[cfg(feature = "planted")]

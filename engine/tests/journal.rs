@@ -294,6 +294,27 @@ fn a_second_opener_is_refused_with_the_pid_of_the_first() {
     FolderLock::take(&folder.0).expect("free again");
 }
 
+/// `FileJournal::open` takes no lock: this is what happens where there is none.
+#[test]
+fn a_second_engine_that_no_lock_keeps_out_stops_the_first() {
+    let folder = Folder::new("second-engine");
+    let mut first = open(&folder.0);
+    commit(&mut first, 1..=3);
+    let mut second = open(&folder.0);
+    let group = Group {
+        first_seq: 4,
+        count: 1,
+        body: &[1, b'x'],
+    };
+    for result in [first.commit(&group).map(|_| ()), first.tend()] {
+        let error = result.expect_err("the folder is another's").to_string();
+        assert!(error.contains("group 3 of epoch 2"), "{error}");
+    }
+    commit(&mut second, 4..=5);
+    drop((first, second));
+    assert_eq!(all(open(&folder.0).reader().as_ref()), [1, 2, 3, 4, 5]);
+}
+
 #[test]
 fn many_threads_append_and_every_one_is_durable_before_it_is_told() {
     let folder = Folder::new("threads");

@@ -22,7 +22,7 @@ ALWAYS: Final = (
 
 def binaries() -> list[str]:
     """The servers of this machine, as `./dev test` found them."""
-    named = os.environ.get("HOLDFAST_REDIS_SERVERS", "redis-server").split(":")
+    named = os.environ.get("TEST_REDIS_SERVERS", "redis-server").split(":")
     return [name for name in named if name and _runs(name)]
 
 

@@ -10,13 +10,15 @@ use std::collections::VecDeque;
 use holdfast_engine::domain::orders::lifecycle::Role;
 use holdfast_engine::domain::time::{DAY, HOUR, MINUTE, Millis, SECOND};
 use holdfast_engine::domain::words::{Bucket, OrderStatus};
+use holdfast_engine::journal::Mode;
 
 use crate::ask::{Ask, ParcelRef, Placing, Request, Rules, Scan, Units};
 use crate::chance::Chance;
 use crate::disk::{Fault, Make};
 use crate::model::{Order, Shop, scanners};
+use crate::redis::{Slip, Trouble};
 use crate::run::{Reply, Runner};
-use crate::story::{Step, World};
+use crate::story::{Step, Store, World};
 
 /// Steps between two full inspections of a small run. Those of a long one come
 /// further apart, as each costs as much as all steps before it.
@@ -45,6 +47,7 @@ struct Rates {
     look: u32,
     crash: u32,
     fault: u32,
+    trim: u32,
     tick_limit: usize,
 }
 
@@ -228,7 +231,11 @@ impl Drawer {
             return Step::Send(self.past[place].clone());
         }
         if self.chance.permille(fault) && self.chance.permille(400) {
-            return Step::Arm(self.draw_fault());
+            return self.draw_trouble();
+        }
+        if self.chance.permille(self.rates.trim) && self.chance.permille(200) {
+            let permille = self.chance.below(1_001);
+            return Step::Trim { permille };
         }
         if self.chance.permille(crash) && self.chance.permille(200) {
             return self.draw_crash();
@@ -282,6 +289,60 @@ impl Drawer {
         }
     }
 
+    fn draw_trouble(&mut self) -> Step {
+        match self.world.store {
+            Store::Synced | Store::Logged => Step::Arm(self.draw_fault()),
+            Store::Stream { .. } if self.chance.permille(600) => Step::ArmSlip(self.draw_slip()),
+            Store::Stream { mode, replicas } => Step::Suffer(self.draw_server(mode, replicas)),
+        }
+    }
+
+    fn draw_slip(&mut self) -> Slip {
+        let calls = self.chance.below(6) as u32;
+        match self.chance.below(8) {
+            0 => Slip::LoseCall { calls },
+            1..=3 => Slip::LoseReply { calls },
+            4 | 5 => Slip::Repeat {
+                calls,
+                later: self.chance.below(5) as u32,
+            },
+            6 => Slip::Slow {
+                calls,
+                ms: self.chance.below(8_000) as u32,
+            },
+            _ => Slip::Trouble {
+                calls,
+                trouble: match self.chance.permille(500) {
+                    true => Trouble::Restart,
+                    false => Trouble::AllRestart,
+                },
+            },
+        }
+    }
+
+    /// Mostly what the mode withstands, so that a loss is never excused by another.
+    fn draw_server(&mut self, mode: Mode, replicas: u32) -> Trouble {
+        let replica = self.chance.below(u64::from(replicas.max(1))) as u32;
+        match self.chance.below(12) {
+            0..=2 if mode != Mode::RedisEverysec => Trouble::Restart,
+            3 if mode != Mode::RedisEverysec => Trouble::AllRestart,
+            4..=6 => Trouble::Lag { replica },
+            7 | 8 if matches!(mode, Mode::RedisWait(_) | Mode::RedisWaitaof(_)) => {
+                Trouble::FailoverToBest
+            }
+            _ if self.chance.permille(800) => Trouble::Lag { replica },
+            _ => self.chance.of(&[
+                Trouble::Restart,
+                Trouble::AllRestart,
+                Trouble::Failover { replica },
+                Trouble::Flush,
+                Trouble::EvictStream,
+                Trouble::EvictHead,
+                Trouble::AllowEviction,
+            ]),
+        }
+    }
+
     fn draw_fault(&mut self) -> Fault {
         let chance = &mut self.chance;
         let calls = chance.below(12) as u32;
@@ -314,6 +375,7 @@ impl Drawer {
         let seed = self.chance.number();
         match self.chance.below(5) {
             0..=2 => Step::PowerCut { seed, outage_ms },
+            3 if self.chance.permille(300) => Step::TakeOver { outage_ms },
             3 => Step::Kill { outage_ms },
             _ => Step::Close { outage_ms },
         }
@@ -834,6 +896,23 @@ fn draw_world(chance: &mut Chance) -> World {
         },
         segment_bytes: chance.of(&[2_048, 8_192, 32_768, 1 << 20]),
         reserve_bytes: chance.of(&[512, 4_096, 16_384]),
+        store: draw_store(chance),
+    }
+}
+
+fn draw_store(chance: &mut Chance) -> Store {
+    let needed = 1 + chance.below(2) as u32;
+    let mode = match chance.below(16) {
+        0..=8 => return Store::Synced,
+        9 | 10 => return Store::Logged,
+        11 => Mode::RedisEverysec,
+        12 => Mode::RedisAlways,
+        13 | 14 => Mode::RedisWait(needed),
+        _ => Mode::RedisWaitaof(needed),
+    };
+    Store::Stream {
+        mode,
+        replicas: needed + chance.below(2) as u32,
     }
 }
 
@@ -860,6 +939,7 @@ fn draw_rates(chance: &mut Chance) -> Rates {
         look: rate(15),
         crash: rate(40),
         fault: rate(40),
+        trim: rate(20),
         tick_limit: 1 + rate(20) as usize,
     }
 }

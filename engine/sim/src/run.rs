@@ -6,28 +6,30 @@
 //! not may be there too, and the model is taken back to where the journal is.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use holdfast_engine::domain::event::{Event, Record};
+use holdfast_engine::domain::event::{Entry, Event, Record};
 use holdfast_engine::domain::inventory::board::Board;
 use holdfast_engine::domain::orders::lifecycle::Role;
 use holdfast_engine::domain::outcome::{Answer, Done};
 use holdfast_engine::domain::state::{Decision, Ledger, Merchant, State};
 use holdfast_engine::domain::time::Millis;
-use holdfast_engine::journal::{CommitError, JournalError};
+use holdfast_engine::journal::{CommitError, JournalError, Recovery, StreamError};
 use prost::Message;
 
 use crate::ask::{self, Ask, Request};
 use crate::chance::Trace;
-use crate::disk::{Down, SimDisk};
-use crate::house::{Call, House, NotOpened};
+use crate::disk::Down;
+use crate::house::{Call, Ground, House, NotOpened, Records};
 use crate::model::{self, Foretold, Model, Told, Wrong, must};
-use crate::story::{Step, World};
+use crate::redis::LEASE_MS;
+use crate::story::{Step, Store, World};
 
 /// 2026-11-11 00:00 in Shanghai.
 pub const START: Millis = 1_794_326_400_000;
 /// A checkpoint of the model is taken after so many records.
 const CHECKPOINT_EVERY: u64 = 400;
+/// Groups that an engine tries to commit before it closes.
+const CLOSE_COMMITS: u32 = 8;
 /// Attempts to open after a crash before whatever is armed is taken away.
 const ATTEMPTS: u32 = 4;
 
@@ -71,6 +73,8 @@ enum Cause {
 #[derive(Debug)]
 struct Written {
     bytes: Vec<u8>,
+    /// What was encoded; every inspection decodes the bytes and compares.
+    record: Box<Record>,
     /// The clock when it was decided.
     now: Millis,
     cause: Cause,
@@ -84,11 +88,26 @@ struct Waiting {
     repeats: Option<u64>,
 }
 
+/// What was written, as snapshots would have it.
+struct History<'a>(&'a [Written]);
+
+impl Records for History<'_> {
+    fn trimmed(&self, seq: u64) -> Option<&Record> {
+        let written = self.0.get(seq as usize - 1)?;
+        Some(&written.record)
+    }
+
+    fn known(&self, seq: u64, bytes: &[u8]) -> Option<&Record> {
+        let written = self.0.get(seq as usize - 1)?;
+        (written.bytes == bytes).then_some(&*written.record)
+    }
+}
+
 /// A run under way.
 #[derive(Debug)]
 pub struct Runner {
     pub world: World,
-    pub disk: SimDisk,
+    pub ground: Ground,
     pub model: Model,
     pub now: Millis,
     pub tally: Tally,
@@ -97,12 +116,16 @@ pub struct Runner {
     house: Option<House>,
     history: Vec<Written>,
     acknowledged: u64,
+    /// What a power cut had to leave when the last engine ended.
+    synced: u64,
+    power_was_cut: bool,
+    /// What lies before this record may be trimmed.
+    trimmed_before: u64,
     epoch: u32,
     calls: BTreeMap<Call, Waiting>,
     next_call: Call,
     checkpoint: (u64, Model),
     trace: Trace,
-    scratch: Vec<u8>,
 }
 
 impl Runner {
@@ -114,7 +137,7 @@ impl Runner {
         let model = Model::new(world.shops);
         let mut runner = Self {
             world,
-            disk: SimDisk::new(world.disk),
+            ground: Ground::new(&world),
             checkpoint: (0, model.clone()),
             model,
             now: START,
@@ -123,11 +146,13 @@ impl Runner {
             house: None,
             history: Vec::new(),
             acknowledged: 0,
+            synced: 0,
+            power_was_cut: false,
+            trimmed_before: 1,
             epoch: 0,
             calls: BTreeMap::new(),
             next_call: 0,
             trace: Trace::default(),
-            scratch: Vec::new(),
         };
         runner.open()?;
         Ok(runner)
@@ -179,8 +204,7 @@ impl Runner {
             Step::Send(request) => self.send(request)?,
             Step::Pass { ms } => {
                 self.now += ms;
-                let forward = u64::try_from(*ms).unwrap_or(0);
-                self.disk.pass(Duration::from_millis(forward));
+                self.ground.pass(*ms);
             }
             Step::Tick { limit } => self.tick(*limit)?,
             Step::Stamp => self.stamp()?,
@@ -195,13 +219,26 @@ impl Runner {
             }
             Step::Tend => {
                 let result = self.house_mut().tend();
+                must!(
+                    result.is_err() || !self.ground.redis.evicts_unseen(),
+                    "the engine looked after its stream and did not see that the server may evict it"
+                );
                 return self.committed(result.map(|()| Vec::new()));
             }
-            Step::Arm(fault) => self.disk.arm(*fault),
-            Step::Disarm => self.disk.disarm(),
+            Step::Arm(fault) => self.ground.disk.arm(*fault),
+            Step::ArmSlip(slip) => self.ground.redis.arm(*slip),
+            Step::Suffer(trouble) => self.ground.redis.suffer(*trouble),
+            Step::Trim { permille } => {
+                let before = 1 + self.house().queue.durable() * permille / 1_000;
+                self.trimmed_before = self.trimmed_before.max(before);
+                let result = self.house_mut().trim(before);
+                return self.committed(result.map(|()| Vec::new()));
+            }
+            Step::TakeOver { outage_ms } => return self.take_over(*outage_ms),
+            Step::Disarm => self.ground.disarm(),
             Step::PowerCut { seed, outage_ms } => {
                 self.abandon();
-                self.disk.power_cut(*seed);
+                self.cut_power(*seed);
                 return self.reopen(*outage_ms);
             }
             Step::Kill { outage_ms } => {
@@ -209,11 +246,16 @@ impl Runner {
                 return self.reopen(*outage_ms);
             }
             Step::Close { outage_ms } => {
-                while self.is_busy() {
+                for _ in 0..CLOSE_COMMITS {
                     let result = self.house_mut().commit();
                     if self.committed(result)? == Going::Refused {
                         return Ok(Going::Refused);
                     }
+                }
+                // What replicas do not take is given up.
+                if self.is_busy() {
+                    self.abandon();
+                    return self.reopen(*outage_ms);
                 }
                 let sealed = self.house_mut().seal();
                 if self.committed(sealed.map(|()| Vec::new()))? == Going::Refused {
@@ -247,9 +289,6 @@ impl Runner {
             self.model.meet(request.shop, record);
         }
         let foretold = self.model.submit(request, now, record)?;
-        if let Some(record) = record {
-            self.write(record, Cause::Sent(Box::new(request.clone())))?;
-        }
         let last = self.house().state.seq();
         let (seq, repeats) = match (&decision, &foretold) {
             (Decision::New(record), Foretold::New(told)) => {
@@ -287,6 +326,9 @@ impl Runner {
             }
         };
         self.check_shelves(request.shop)?;
+        if let Decision::New(record) | Decision::Fresh(_, Some(record)) = decision {
+            self.write(record, Cause::Sent(Box::new(request.clone())))?;
+        }
         self.wait(request, seq, repeats)
     }
 
@@ -309,24 +351,36 @@ impl Runner {
         }
     }
 
-    fn write(&mut self, record: &Record, cause: Cause) -> Result<(), Wrong> {
-        let bytes = record.encode_to_vec();
-        let house = self.house_mut();
-        let (seq, _) = house.queue.append(&bytes);
+    fn write(&mut self, record: Box<Record>, cause: Cause) -> Result<(), Wrong> {
+        self.append(record, cause)?;
+        let seq = self.history.len() as u64;
         must!(
-            seq == house.state.seq(),
-            "the journal counts {seq} records, the state {}",
-            house.state.seq()
+            seq == self.house().state.seq() && seq == self.model.seq(),
+            "there are {seq} records, the state counts {}, the model {}",
+            self.house().state.seq(),
+            self.model.seq()
         );
+        Ok(())
+    }
+
+    /// Adds a record to the next group and to the history.
+    fn append(&mut self, record: Box<Record>, cause: Cause) -> Result<(), Wrong> {
+        let bytes = record.encode_to_vec();
+        let (seq, _) = self.house_mut().queue.append(&bytes);
         must!(
-            seq == self.model.seq() && seq == self.history.len() as u64 + 1,
+            seq == self.history.len() as u64 + 1,
             "record {seq} follows {}",
             self.history.len()
         );
         self.trace.bytes(&bytes);
         self.tally.records += 1;
         let now = self.now;
-        self.history.push(Written { bytes, now, cause });
+        self.history.push(Written {
+            bytes,
+            record,
+            now,
+            cause,
+        });
         Ok(())
     }
 
@@ -419,24 +473,11 @@ impl Runner {
         let advance = self.house_mut().state.advance(now, limit);
         let mut happened = 0;
         // The records were decided one after the other, before any was written.
-        let before = self.history.len() as u64;
-        for (index, record) in (1..).zip(&advance.records) {
-            self.model.tick(record, now)?;
-            let bytes = record.encode_to_vec();
-            let (seq, _) = self.house_mut().queue.append(&bytes);
-            must!(seq == before + index, "record {seq} follows {before}");
-            self.trace.bytes(&bytes);
-            self.tally.records += 1;
-            self.history.push(Written {
-                bytes,
-                now,
-                cause: Cause::Tick,
-            });
-            let filled = |entry: &&_| {
-                let entry: &holdfast_engine::domain::event::Entry = entry;
-                matches!(entry.event, Some(Event::BackorderFilled(_)))
-            };
+        for record in advance.records {
+            self.model.tick(&record, now)?;
+            let filled = |entry: &&Entry| matches!(entry.event, Some(Event::BackorderFilled(_)));
             happened += record.events.iter().filter(|entry| !filled(entry)).count();
+            self.append(Box::new(record), Cause::Tick)?;
         }
         must!(
             happened <= limit,
@@ -464,7 +505,7 @@ impl Runner {
         }
         let record = house.state.stamp(now);
         self.model.stamp(&record, now)?;
-        self.write(&record, Cause::Stamp)
+        self.write(Box::new(record), Cause::Stamp)
     }
 
     // --- durability ----------------------------------------------------------
@@ -475,6 +516,7 @@ impl Runner {
     ) -> Result<Going, Wrong> {
         match result {
             Ok(calls) => {
+                self.check_noticed()?;
                 self.tally.groups += 1;
                 for call in calls {
                     self.answer(call)?;
@@ -482,17 +524,51 @@ impl Runner {
                 self.take_checkpoint();
                 Ok(Going::On)
             }
-            Err((calls, _)) => {
+            Err((calls, error)) => {
+                self.check_named(&error)?;
                 for call in calls {
                     self.leave_unknown(call);
                 }
                 self.abandon();
-                if let Some(Down::PowerCut(seed)) = self.disk.down() {
-                    self.disk.power_cut(seed);
+                if let Some(Down::PowerCut(seed)) = self.ground.disk.down() {
+                    self.cut_power(seed);
                 }
                 self.reopen(0)
             }
         }
+    }
+
+    /// An engine that heard from its server goes on only if nothing that it
+    /// acknowledged is gone.
+    fn check_noticed(&self) -> Result<(), Wrong> {
+        must!(
+            !self.lost_acknowledged(),
+            "the engine goes on, although the server lost some of {} acknowledged records",
+            self.acknowledged
+        );
+        Ok(())
+    }
+
+    /// An engine that ends for a loss says so.
+    fn check_named(&self, error: &CommitError) -> Result<(), Wrong> {
+        let text = error.to_string();
+        let reasons = [
+            "does not end where",
+            "was taken over",
+            "cannot keep the promise",
+        ];
+        must!(
+            !self.lost_acknowledged() || reasons.iter().any(|reason| text.contains(reason)),
+            "acknowledged records are lost, and the engine says: {text}"
+        );
+        Ok(())
+    }
+
+    fn lost_acknowledged(&self) -> bool {
+        let redis = &self.ground.redis;
+        self.is_stream()
+            && redis.was_heard()
+            && redis.last_seq().is_none_or(|seq| seq < self.acknowledged)
     }
 
     fn take_checkpoint(&mut self) {
@@ -510,12 +586,20 @@ impl Runner {
         self.acknowledged = self.acknowledged.max(waiting.seq);
         self.tally.acknowledged += 1;
         if let Some(seq) = waiting.repeats {
-            let stored = self.house().reader.read(seq);
-            let stored = stored.map_err(|error| Wrong::new(error.to_string()))?;
-            must!(
-                stored == self.history[seq as usize - 1].bytes,
-                "the journal gives another record {seq} than was written"
-            );
+            match self.house().reader.read(seq) {
+                Ok(stored) => must!(
+                    stored == self.history[seq as usize - 1].bytes,
+                    "the journal gives another record {seq} than was written"
+                ),
+                Err(JournalError::Missing { .. }) if seq < self.trimmed_before => {}
+                // The engine does not know yet that its server lost it.
+                Err(JournalError::Stream(_)) if self.ground.redis.is_excused() => {
+                    let (shop, request) = waiting.request;
+                    self.replies.push((shop, request, Reply::Unknown));
+                    return Ok(());
+                }
+                Err(error) => return Err(Wrong::new(error.to_string())),
+            }
         }
         let (shop, request) = waiting.request;
         self.replies.push((shop, request, Reply::Answered));
@@ -534,6 +618,7 @@ impl Runner {
     /// The engine is gone; nobody who waited will be answered.
     fn abandon(&mut self) {
         self.tally.crashes += 1;
+        self.synced = self.house().synced();
         for call in self.calls.keys().copied().collect::<Vec<_>>() {
             self.leave_unknown(call);
         }
@@ -541,35 +626,80 @@ impl Runner {
 
     fn reopen(&mut self, outage_ms: i64) -> Result<Going, Wrong> {
         self.now += outage_ms;
-        self.disk.restart();
+        self.ground.pass(outage_ms);
+        self.ground.restart();
         self.open()
+    }
+
+    /// A second engine opens the same journal, as if the lock or the lease did not
+    /// keep it out. The first one lives on and must not write any more.
+    fn take_over(&mut self, outage_ms: i64) -> Result<Going, Wrong> {
+        self.abandon();
+        self.now += outage_ms;
+        self.ground.pass(outage_ms.max(LEASE_MS + 1));
+        let mut first = self.house.take().expect("a house is open between steps");
+        if self.open()? == Going::Refused {
+            return Ok(Going::Refused);
+        }
+        let written = match first.is_busy() {
+            true => first.commit().map(|_| !first.is_busy()),
+            false => first
+                .tend()
+                .map(|()| !self.is_stream() || self.ground.redis.was_heard()),
+        };
+        must!(
+            !matches!(written, Ok(true)),
+            "an engine goes on although another took its journal over"
+        );
+        Ok(Going::On)
+    }
+
+    fn is_stream(&self) -> bool {
+        matches!(self.world.store, Store::Stream { .. })
     }
 
     /// Opens what the disk has, as often as it takes.
     fn open(&mut self) -> Result<Going, Wrong> {
         for attempt in 0.. {
             if attempt == ATTEMPTS {
-                self.disk.disarm();
+                self.ground.disarm();
             }
-            let mut recovered: Vec<Vec<u8>> = Vec::new();
-            let opened = House::open(&self.disk, &self.world, &mut |_, bytes| {
-                recovered.push(bytes.to_vec());
-            });
+            let opened = House::open(&mut self.ground, &self.world, &History(&self.history));
             match opened {
                 Ok((house, recovery)) => {
                     must!(
-                        self.world.disk.may_lose() || recovery.epoch > self.epoch,
+                        self.may_lose() || recovery.epoch > self.epoch,
                         "the journal was opened under epoch {}, which was given out before",
                         recovery.epoch
                     );
                     self.epoch = recovery.epoch;
-                    return self.recover(house, &recovered);
+                    return self.recover(house, &recovery);
                 }
                 Err(NotOpened::Journal(JournalError::Io { .. })) if attempt < ATTEMPTS => {
-                    if let Some(Down::PowerCut(seed)) = self.disk.down() {
-                        self.disk.power_cut(seed);
+                    if let Some(Down::PowerCut(seed)) = self.ground.disk.down() {
+                        self.cut_power(seed);
                     }
-                    self.disk.restart();
+                    self.ground.restart();
+                }
+                Err(NotOpened::Journal(JournalError::Stream(error)))
+                    if self.ground.redis.is_excused()
+                        && matches!(
+                            error,
+                            StreamError::Damaged { .. } | StreamError::Refused { .. }
+                        ) =>
+                {
+                    return Ok(Going::Refused);
+                }
+                // A restart took back that everything was removed: an older history is
+                // there again.
+                Err(NotOpened::Unknown { .. }) if self.ground.redis.is_excused() => {
+                    return Ok(Going::Refused);
+                }
+                Err(NotOpened::Journal(JournalError::Stream(error))) if attempt < 2 * ATTEMPTS => {
+                    if let StreamError::Held { millis, .. } = error {
+                        self.ground.redis.pass(millis.cast_signed() + 1);
+                    }
+                    self.ground.restart();
                 }
                 Err(NotOpened::Journal(JournalError::Corrupt { .. }))
                     if self.world.disk.may_lose() =>
@@ -586,30 +716,48 @@ impl Runner {
         unreachable!("the loop ends by returning")
     }
 
+    /// What stands below the journal may lose what it said it has.
+    fn may_lose(&self) -> bool {
+        match self.world.store {
+            Store::Synced | Store::Logged => self.world.disk.may_lose(),
+            Store::Stream { .. } => self.ground.redis.is_excused(),
+        }
+    }
+
+    fn cut_power(&mut self, seed: u64) {
+        self.power_was_cut = true;
+        self.ground.disk.power_cut(seed);
+    }
+
     /// Compares what came back with what was written.
-    fn recover(&mut self, house: House, recovered: &[Vec<u8>]) -> Result<Going, Wrong> {
-        let kept = recovered.len();
+    fn recover(&mut self, house: House, recovery: &Recovery) -> Result<Going, Wrong> {
+        let kept = recovery.last_seq;
+        let must_be_there = match self.world.store {
+            Store::Logged if self.power_was_cut => self.synced,
+            _ => self.acknowledged,
+        };
         must!(
-            kept <= self.history.len(),
-            "{kept} records came back, {} were written",
-            self.history.len()
-        );
-        must!(
-            self.world.disk.may_lose() || kept as u64 >= self.acknowledged,
-            "{kept} records came back, {} were acknowledged",
+            self.may_lose() || kept >= must_be_there,
+            "{kept} records came back, {must_be_there} must be there, {} were acknowledged",
             self.acknowledged
         );
-        for (seq, (back, written)) in (1..).zip(recovered.iter().zip(&self.history)) {
-            must!(*back == written.bytes, "record {seq} came back changed");
-        }
-        let lost = self.history.len() - kept;
-        self.tally.lost_unacknowledged += lost as u64;
-        self.trace.number(kept as u64);
-        self.acknowledged = self.acknowledged.min(kept as u64);
-        self.rewind(kept)?;
+        must!(
+            recovery.first_seq <= self.trimmed_before,
+            "the journal begins with record {}, what lies before {} could go",
+            recovery.first_seq,
+            self.trimmed_before
+        );
+        self.trimmed_before = self.trimmed_before.min(kept + 1);
+        self.power_was_cut = false;
+        self.ground.redis.settle();
+        let lost = self.history.len() as u64 - kept;
+        self.tally.lost_unacknowledged += lost;
+        self.trace.number(kept);
+        self.acknowledged = self.acknowledged.min(kept);
+        self.rewind(kept as usize)?;
         self.house = Some(house);
         must!(
-            self.house().state.seq() == kept as u64,
+            self.house().state.seq() == kept,
             "{kept} records came back, the state counts {}",
             self.house().state.seq()
         );
@@ -619,7 +767,7 @@ impl Runner {
         let now = self.now;
         let record = self.house_mut().state.start(now, "sim");
         self.model.start(&record, now)?;
-        self.write(&record, Cause::Start)?;
+        self.write(Box::new(record), Cause::Start)?;
         Ok(Going::On)
     }
 
@@ -640,15 +788,15 @@ impl Runner {
         }
         self.history.truncate(kept);
         for written in &self.history[from..] {
-            let record = Record::decode(&*written.bytes).expect("own encoding");
+            let record = &written.record;
             match &written.cause {
                 Cause::Sent(request) => {
-                    model.meet(request.shop, &record);
-                    model.submit(request, written.now, Some(&record))?;
+                    model.meet(request.shop, record);
+                    model.submit(request, written.now, Some(record))?;
                 }
-                Cause::Tick => model.tick(&record, written.now)?,
-                Cause::Stamp => model.stamp(&record, written.now)?,
-                Cause::Start => model.start(&record, written.now)?,
+                Cause::Tick => model.tick(record, written.now)?,
+                Cause::Stamp => model.stamp(record, written.now)?,
+                Cause::Start => model.start(record, written.now)?,
             }
         }
         self.model = model;
@@ -690,8 +838,11 @@ impl Runner {
         let mut replayed = State::new(Board::default());
         let mut ledger = Ledger::default();
         for (seq, written) in (1..).zip(&self.history) {
-            self.scratch.clear();
             let record = Record::decode(&*written.bytes).expect("own encoding");
+            must!(
+                record == *written.record,
+                "record {seq} is read otherwise than it was written"
+            );
             ledger.book(&record);
             if let Err(error) = replayed.replay(&record) {
                 return Err(Wrong::new(format!("replaying record {seq}: {error}")));

@@ -94,12 +94,16 @@ fn guarded(runner: &mut Runner, step: &Step) -> Result<Going, Wrong> {
 }
 
 /// Shortens a story: leaves out ever smaller parts for as long as it still
-/// fails. `attempts` bounds the runs that this may take.
+/// fails in the same way. `attempts` bounds the runs that this may take.
 #[must_use]
 pub fn shrink(mut story: Story, attempts: u32) -> Story {
     let mut left = attempts;
     let world = story.world;
-    let fails = |steps: &[Step]| run_steps(world, steps).err().map(|found| found.wrong.0);
+    let looked_for = kind_of(&story.found).to_owned();
+    let fails = |steps: &[Step]| {
+        let found = run_steps(world, steps).err()?.wrong.0;
+        (kind_of(&found) == looked_for).then_some(found)
+    };
     let mut steps = std::mem::take(&mut story.steps);
     let mut part = steps.len().div_ceil(2).max(1);
     loop {
@@ -125,4 +129,11 @@ pub fn shrink(mut story: Story, attempts: u32) -> Story {
     }
     story.steps = steps;
     story
+}
+
+/// What a finding says before its first number or value: leaving out steps must
+/// not lead from one mistake to another.
+fn kind_of(found: &str) -> &str {
+    let end = found.find(|letter: char| letter.is_ascii_digit() || "[({".contains(letter));
+    &found[..end.unwrap_or(found.len())]
 }

@@ -1,9 +1,23 @@
 //! A run as data: the world it is in, and every step of it.
 
+use holdfast_engine::journal::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::ask::Request;
 use crate::disk::{Fault, Make};
+use crate::redis::{Slip, Trouble};
+
+/// Where the journal is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Store {
+    /// A file, synced before the reply.
+    #[default]
+    Synced,
+    /// A file, synced a moment after it.
+    Logged,
+    /// A stream, with so many replicas of its server.
+    Stream { mode: Mode, replicas: u32 },
+}
 
 /// What is fixed about a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +29,8 @@ pub struct World {
     pub disk: Make,
     pub segment_bytes: u64,
     pub reserve_bytes: u64,
+    #[serde(default)]
+    pub store: Store,
 }
 
 /// One thing that happens.
@@ -40,6 +56,18 @@ pub enum Step {
     Tend,
     /// Something will go wrong on the disk.
     Arm(Fault),
+    /// Something will go wrong with a call to the server.
+    ArmSlip(Slip),
+    /// The servers have trouble.
+    Suffer(Trouble),
+    /// What lies before this share of the durable records, in 1,000, may go.
+    Trim {
+        permille: u64,
+    },
+    /// A second engine takes the journal over, so long after, while this one lives.
+    TakeOver {
+        outage_ms: i64,
+    },
     /// Nothing armed goes wrong any more.
     Disarm,
     /// The machine loses its power and is back after so long, by its clock.

@@ -5,7 +5,7 @@ use holdfast_engine::planted::Mistake;
 use holdfast_sim::plant::find;
 
 /// The rest is looked for by `./dev sim --planted`.
-const A_FEW: [Mistake; 10] = [
+const A_FEW: [Mistake; 16] = [
     Mistake::AnswerBeforeDurable,
     Mistake::ReleaseNextGroup,
     Mistake::SkipSync,
@@ -16,6 +16,12 @@ const A_FEW: [Mistake; 10] = [
     Mistake::SellOneMore,
     Mistake::DoubleOutageCredit,
     Mistake::LoseTask,
+    Mistake::WriteBesideRival,
+    Mistake::TrimTooMuch,
+    Mistake::HideUnsynced,
+    Mistake::ForgetReplicas,
+    Mistake::IgnoreLostGroups,
+    Mistake::IgnoreFence,
 ];
 
 #[test]

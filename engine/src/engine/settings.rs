@@ -86,7 +86,7 @@ pub struct Settings {
     /// Records after which a snapshot is taken beside the running engine; 0: never.
     pub snapshot_every: u64,
     /// Days for which the journal keeps every record; older ones go once two
-    /// snapshots hold them. 0: for ever.
+    /// snapshots hold them. 0: for ever. A journal in Redis is never trimmed.
     pub keep_days: u32,
     /// Merchant of calls without a credential, and of the bootstrap credential.
     pub merchant: String,

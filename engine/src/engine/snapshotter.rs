@@ -128,8 +128,10 @@ pub(super) fn take(shared: &Shared) -> Result<Option<Head>, OpenError> {
         }
     };
     counts.last_seq.store(head.seq, Ordering::Relaxed);
+    // Who takes over a journal in Redis has no snapshot of ours, and needs all of it.
     if let [_, older] = snapshots.list()?[..]
         && shared.settings.keep_days > 0
+        && !shared.settings.journal.is_redis()
     {
         let keep = Millis::from(shared.settings.keep_days) * DAY;
         let before_seq = first_since(reader, older, shared.clock.now() - keep)?;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::cut::MARK;
-use super::frame::Header;
+use super::frame::{HEADER, Header};
 use super::segment::{self, Found, Origin, read_frame};
 use super::{Disk, DiskFile, JournalError, read_up_to};
 use crate::planted::planted;
@@ -304,6 +304,18 @@ impl Files {
             (None, Some(error)) => Err(error),
             (None, None) => Err(io::ErrorKind::NotFound.into()),
         }
+    }
+
+    /// The header at `offset`, in the first copy that has anything there.
+    pub(super) fn header_at(&self, offset: u64) -> io::Result<Option<(Header, &PathBuf)>> {
+        for (copy, file) in self.copies() {
+            let mut head = [0; HEADER];
+            read_up_to(file, &mut head, offset)?;
+            if let Some(header) = Header::parse(&head) {
+                return Ok(Some((header, &self.paths[copy])));
+            }
+        }
+        Ok(None)
     }
 
     pub(super) fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -94,6 +94,8 @@ pub struct FileJournal {
     next_seq: u64,
     chain: Chain,
     frame: Vec<u8>,
+    /// Frames are written and not synced yet.
+    unsynced: bool,
     /// By the disk's clock.
     last_sync: Duration,
     space: SpaceKeeper,
@@ -195,6 +197,7 @@ impl FileJournal {
             next_seq: tail.next_seq,
             chain: tail.chain,
             frame: Vec::new(),
+            unsynced: false,
             last_sync: copies.first().now(),
             space: SpaceKeeper::new(options.low_water_bytes),
             copies,
@@ -239,8 +242,16 @@ impl FileJournal {
             group.first_seq, self.next_seq,
             "records are committed in order"
         );
+        self.check_alone()?;
         let mut frame = std::mem::take(&mut self.frame);
-        frame::encode(&mut frame, self.epoch, self.next_group, &self.chain, group);
+        frame::encode(
+            &mut frame,
+            self.epoch,
+            self.next_group,
+            &self.chain,
+            self.unsynced && !planted!(HideUnsynced),
+            group,
+        );
         let chain = frame::chain_of(&frame);
         frame::pad(&mut frame);
         let result = self.place(&frame, sync);
@@ -278,6 +289,23 @@ impl FileJournal {
         }
     }
 
+    /// The lock keeps a second engine out. Where it is lost (a file system that has
+    /// none, a copied folder), the second one has stated its epoch behind the last
+    /// frame of this one, and this one must not write over it.
+    fn check_alone(&self) -> io::Result<()> {
+        match self.files.header_at(self.offset)? {
+            Some((header, path)) if !planted!(WriteBesideRival) => Err(io::Error::other(format!(
+                "{} has group {} of epoch {} at byte {}, where this engine (epoch {}) would write: another engine took the folder over. Use that one",
+                path.display(),
+                header.group,
+                header.epoch,
+                self.offset,
+                self.epoch
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     fn place(&mut self, frame: &[u8], sync: bool) -> io::Result<()> {
         let end = self.offset + frame.len() as u64;
         if end > self.reserved {
@@ -285,10 +313,17 @@ impl FileJournal {
             self.write_ahead(ahead)?;
         }
         self.files.write_all_at(frame, self.offset)?;
+        self.unsynced = true;
         if sync && !planted!(SkipSync) {
-            self.files.sync_data()?;
-            self.last_sync = self.copies.first().now();
+            self.sync()?;
         }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.files.sync_data()?;
+        self.unsynced = false;
+        self.last_sync = self.copies.first().now();
         Ok(())
     }
 
@@ -309,7 +344,7 @@ impl FileJournal {
 
     /// Closes this segment and begins the next.
     fn roll(&mut self) -> io::Result<()> {
-        self.files.sync_data()?;
+        self.sync()?;
         let origin = Origin {
             first_seq: self.next_seq,
             first_group: self.next_group,
@@ -334,12 +369,17 @@ impl Journal for FileJournal {
     fn commit(&mut self, group: &Group<'_>) -> io::Result<Progress> {
         self.check_still_there()?;
         let since = self.copies.first().now() - self.last_sync;
-        let sync = self.options.synced || since >= UNSYNCED;
+        let sync = self.options.synced || since >= UNSYNCED && !planted!(NeverSyncLog);
         self.append(group, sync)?;
         Ok(Progress::Durable)
     }
 
     fn seal(&mut self) -> io::Result<()> {
+        // A seal says that all before it is on disk, so that damage there is no torn
+        // write.
+        if self.unsynced {
+            self.sync()?;
+        }
         self.append(
             &Group {
                 first_seq: self.next_seq,
@@ -357,7 +397,7 @@ impl Journal for FileJournal {
             let end = index
                 .segments
                 .partition_point(|segment| segment.first_seq <= before_seq)
-                .saturating_sub(1);
+                .saturating_sub(usize::from(!planted!(TrimTooMuch)));
             index.segments.drain(..end).collect()
         };
         for segment in &removed {
@@ -368,6 +408,7 @@ impl Journal for FileJournal {
 
     fn tend(&mut self) -> io::Result<()> {
         self.check_still_there()?;
+        self.check_alone()?;
         self.space.look(&self.copies)
     }
 

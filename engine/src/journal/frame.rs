@@ -5,7 +5,7 @@
 //! | bytes | field |
 //! |---|---|
 //! | 0–3 | CRC-32C of everything after it, body included |
-//! | 4–7 | length of the body |
+//! | 4–7 | length of the body; the highest bit if frames before it may not be on disk |
 //! | 8–11 | epoch of the writer |
 //! | 12–15 | number of records; 0 in a seal |
 //! | 16–23 | number of the group, from 1 |
@@ -21,6 +21,9 @@ pub(super) const HEADER: usize = 48;
 /// A body never exceeds this; a larger length is damage.
 pub(super) const MAX_BODY: usize = 256 << 20;
 const ALIGN: usize = 8;
+/// Set in the length of a frame that was written before those ahead of it were
+/// synced: a crash of the machine may keep it and lose them.
+const BEFORE_SYNC: u32 = 1 << 31;
 
 /// Hash that chains one group to the next.
 pub(super) type Chain = [u8; 16];
@@ -30,6 +33,8 @@ pub(super) type Chain = [u8; 16];
 pub(super) struct Header {
     crc: u32,
     pub length: u32,
+    /// It was written before the frames ahead of it were synced.
+    pub before_sync: bool,
     pub epoch: u32,
     pub count: u32,
     pub group: u64,
@@ -47,7 +52,8 @@ impl Header {
         let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
         Some(Self {
             crc: u32_at(0),
-            length: u32_at(4),
+            length: u32_at(4) & !BEFORE_SYNC,
+            before_sync: u32_at(4) & BEFORE_SYNC != 0,
             epoch: u32_at(8),
             count: u32_at(12),
             group: u64_at(16),
@@ -93,15 +99,14 @@ pub(super) fn encode(
     epoch: u32,
     group_number: u64,
     chain: &Chain,
+    before_sync: bool,
     group: &Group<'_>,
 ) {
     out.clear();
     out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(
-        &u32::try_from(group.body.len())
-            .expect("the queue is bounded below 4 GiB")
-            .to_le_bytes(),
-    );
+    let length = u32::try_from(group.body.len()).expect("the queue is bounded below 4 GiB");
+    let flag = if before_sync { BEFORE_SYNC } else { 0 };
+    out.extend_from_slice(&(length | flag).to_le_bytes());
     out.extend_from_slice(&epoch.to_le_bytes());
     out.extend_from_slice(&group.count.to_le_bytes());
     out.extend_from_slice(&group_number.to_le_bytes());

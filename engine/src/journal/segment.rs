@@ -143,14 +143,14 @@ pub(super) fn read_frame(
     })
 }
 
-/// Looks for a whole frame after a damaged place: then the damage is not a torn
-/// write, since nothing is written before the frame ahead of it is durable.
+/// Looks for a whole frame after a damaged place that was written when the one
+/// ahead of it was durable: then the damage is not a torn write.
 pub(super) fn later_frame(
     file: &dyn DiskFile,
     from: u64,
     after_group: u64,
 ) -> io::Result<Option<Header>> {
-    let later = |header: &Header| header.group > after_group;
+    let later = |header: &Header| header.group > after_group && !header.before_sync;
     Ok(find_frame(file, from, &later)?.map(|(header, _)| header))
 }
 
@@ -170,6 +170,8 @@ pub(super) fn find_frame(
         if let Some(header) = Header::parse(head)
             && wanted(&header)
             && header.length as usize <= MAX_BODY
+            // Where a file ends within the padding, the frame was never durable.
+            && rest.len() as u64 >= at as u64 + header.size()
             && header.matches(&rest[at..])
         {
             return Ok(Some((header, from + at as u64)));

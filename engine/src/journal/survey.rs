@@ -323,7 +323,10 @@ fn misfit(tail: &Tail, header: &Header) -> Option<String> {
 }
 
 fn last_nonzero(file: &dyn DiskFile, from: u64) -> io::Result<u64> {
-    let mut piece = vec![0; LEFTOVER_PIECE];
+    // One byte more than there is, so that one read says that it was all.
+    let rest = file.size()?.saturating_sub(from).saturating_add(1);
+    let mut piece =
+        vec![0; usize::try_from(rest).map_or(LEFTOVER_PIECE, |rest| rest.min(LEFTOVER_PIECE))];
     let (mut at, mut last) = (from, 0);
     loop {
         let got = read_up_to(file, &mut piece, at)?;

@@ -335,6 +335,7 @@ impl Drop for Writer {
 impl Shared {
     /// Poisons the journal and tells everyone who waits.
     fn fail(&self, detail: &str) {
+        eprintln!(r#"{{"level":"error","event":"journal_failed","detail":{detail:?}}}"#);
         let failure = CommitError::Failed(detail.to_owned());
         let waiting: Vec<Completion> = {
             let mut desk = self.desk.lock();
@@ -400,17 +401,24 @@ fn persist(shared: &Shared, mut attempt: impl FnMut() -> io::Result<Progress>) -
     loop {
         match attempt()? {
             Progress::Durable => {
-                if shared.is_away.swap(false, Ordering::Relaxed) {
-                    shared.away.lock().take();
+                if shared.is_away.swap(false, Ordering::Relaxed)
+                    && let Some(away) = shared.away.lock().take()
+                {
+                    let seconds = away.since.elapsed().as_secs_f32();
+                    eprintln!(
+                        r#"{{"level":"warning","event":"journal_back","seconds":{seconds:.1}}}"#
+                    );
                 }
                 return Ok(());
             }
             Progress::Again { detail } => {
-                shared.away.lock().get_or_insert_with(|| Away {
-                    detail: detail.clone(),
-                    since: Instant::now(),
-                });
-                shared.is_away.store(true, Ordering::Relaxed);
+                if !shared.is_away.swap(true, Ordering::Relaxed) {
+                    eprintln!(r#"{{"level":"error","event":"journal_away","detail":{detail:?}}}"#);
+                    *shared.away.lock() = Some(Away {
+                        detail: detail.clone(),
+                        since: Instant::now(),
+                    });
+                }
                 let mut desk = shared.desk.lock();
                 if !desk.closing {
                     shared.work.wait_for(&mut desk, pause);

@@ -60,14 +60,18 @@ impl Shop {
             }
         };
         let mut told = Told::order(order);
-        for (parcel, cuts) in parts {
-            let parcel = if cuts.is_empty() {
-                parcel
-            } else {
-                self.orders[order].split_off(parcel, &cuts)
-            };
+        let known = &mut self.orders[order];
+        let parcels: Vec<usize> = parts
+            .into_iter()
+            .map(|(parcel, cuts)| match cuts.is_empty() {
+                true => parcel,
+                false => known.split_off(parcel, &cuts),
+            })
+            .collect();
+        for parcel in parcels {
             told.cancels.push(self.cancel_parcel(order, parcel)?);
         }
+        self.fill_all_of(order)?;
         Ok(Ok(told))
     }
 
@@ -177,9 +181,6 @@ impl Shop {
         (parcel.due_at, parcel.red_at) = (0, 0);
         known.settle_status();
         self.note_live(order);
-        if to == Bucket::Available {
-            self.fill_all_of(order)?;
-        }
         Ok(answer(result))
     }
 

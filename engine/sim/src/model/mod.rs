@@ -377,6 +377,7 @@ fn is_remembered(code: RefusalCode) -> bool {
     !matches!(
         code,
         RefusalCode::FieldInvalid
+            | RefusalCode::LinesEmpty
             | RefusalCode::KeyReused
             | RefusalCode::ReasonRequired
             | RefusalCode::PolicyInvalid

@@ -430,7 +430,7 @@ impl Shop {
             let promise = &self.orders[order].promises[*index];
             let cut = cuts.iter().find(|(cut, ..)| cut == index);
             let gone = cut.map_or(0, |(_, units, awaited)| units + awaited);
-            gone == 0 || promise.units + promise.awaited > gone
+            promise.units + promise.awaited > gone
         });
         if !keeps_some && more.is_empty() {
             return Ok(Err(RefusalCode::FieldInvalid));

@@ -197,6 +197,9 @@ impl Shop {
     }
 
     pub(super) fn demands(&self, lines: &[Units]) -> Result<Vec<Demand>, RefusalCode> {
+        if lines.is_empty() {
+            return Err(RefusalCode::LinesEmpty);
+        }
         let mut demands: Vec<Demand> = Vec::new();
         for (line, units) in (0..).zip(lines) {
             if !self.knows_sku(units.sku) {

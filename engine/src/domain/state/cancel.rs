@@ -94,15 +94,20 @@ impl Tx<'_> {
         } else {
             &cancel.reason
         });
-        let mut cancels = Vec::with_capacity(parts.len());
-        for part in parts {
-            let index = if part.units.is_empty() {
-                part.parcel
-            } else {
-                self.split_off(id, part.parcel, part.units, reason)
-            };
-            cancels.push(self.cancel_parcel(id, index, reason));
-        }
+        // All parts are split off before any is cancelled, and what comes free goes to
+        // who waits at the end: it may be another part of this order that waits.
+        let parcels: Vec<usize> = parts
+            .into_iter()
+            .map(|part| match part.units.is_empty() {
+                true => part.parcel,
+                false => self.split_off(id, part.parcel, part.units, reason),
+            })
+            .collect();
+        let cancels = parcels
+            .into_iter()
+            .map(|index| self.cancel_parcel(id, index, reason))
+            .collect();
+        self.fill_backorders_of(id);
         let mut done = self.order_done(id);
         done.cancels = cancels;
         Ok(done)
@@ -203,9 +208,6 @@ impl Tx<'_> {
             refund_due: node > Node::AwaitingPayment && !planted!(ForgetRefund),
         };
         self.emit_with(Event::ParcelCancelled(cancelled), movements);
-        if to == Some(Bucket::Available) {
-            self.fill_backorders_of(id);
-        }
         answer(result)
     }
 }

@@ -485,9 +485,14 @@ impl Tx<'_> {
         for change in &amend.units {
             self.lower_sku(id, hold, change, &mut units, &mut movements)?;
         }
+        // What a count has lost keeps nothing: it is no reason for a hold to live.
         let kept = self.order(id).held_by(hold).iter().any(|index| {
+            let promise = &self.order(id).promises[*index];
             let amended = units.iter().find(|units| units.promise as usize == *index);
-            amended.is_none_or(|units| units.quantity + units.backordered > 0)
+            let left = amended.map_or(promise.units() + i64::from(promise.backordered), |units| {
+                units.quantity + units.backordered
+            });
+            left > 0
         });
         if !kept && added.is_empty() {
             return Err(Refusal::field(

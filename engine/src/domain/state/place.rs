@@ -203,6 +203,7 @@ impl Tx<'_> {
     /// The order's lines as SKUs of the merchant: channel codes mapped, bundles
     /// expanded, equal asks merged.
     fn demands(&mut self, place: &PlaceOrder) -> Result<Vec<Demand>, Refusal> {
+        // A hold of nothing would live without keeping anything.
         if place.lines.is_empty() {
             return Err(Refusal::new(RefusalCode::LinesEmpty).fact("field", "lines"));
         }
