@@ -167,9 +167,7 @@ def backup_folder(
     The copy is replayed; gives its manifest as JSON. Blocks. Raises OpenError.
     """
 
-def verify_backup(
-    path: str | os.PathLike[str], keys: str | os.PathLike[str] | None = None
-) -> str:
+def verify_backup(path: str | os.PathLike[str], keys: str | os.PathLike[str] | None = None) -> str:
     """Check a backup where it is, its documents too if there is a key ring.
 
     Gives what was found as JSON. Blocks. Raises OpenError.

@@ -178,7 +178,7 @@ pub fn restore_backup(
 fn told(py: Python<'_>, found: Result<Value, BackupError>) -> PyResult<String> {
     let found = found.map_err(|error| match &error {
         BackupError::Open(open) => not_opened(py, open),
-        other => unusable(py, other.to_string(), other.reason(), &[]),
+        other => unusable(py, other.to_string(), other.reason(), &other.facts()),
     })?;
     Ok(found.to_string())
 }
@@ -198,7 +198,14 @@ pub fn cut_journal(
         .detach(|| cut_folder(&path, mirror.as_deref(), seq, aside, carry_out))
         .map_err(|error| match &error {
             CutError::Journal(error) => journal_failed(py, error),
-            other => unusable(py, other.to_string(), "CUT_REFUSED", &[]),
+            other => {
+                let (reason, facts) = other.parts();
+                let facts: Vec<_> = facts
+                    .iter()
+                    .map(|(key, value)| (*key, value.to_string()))
+                    .collect();
+                unusable(py, other.to_string(), reason, &facts)
+            }
         })?;
     Ok(serde_json::to_string(&cut).expect("a report has only plain keys and values"))
 }

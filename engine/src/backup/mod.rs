@@ -104,11 +104,44 @@ impl BackupError {
             Self::Io { .. } => "BACKUP_IO",
             Self::Exists { .. } | Self::NotEmpty { .. } => "BACKUP_TARGET_EXISTS",
             Self::Unfinished { .. } => "BACKUP_UNFINISHED",
-            Self::NoJournal { .. } | Self::Empty { .. } => "DATA_MISSING",
+            Self::NoJournal { .. } | Self::Empty { .. } => "NOTHING_TO_BACK_UP",
             Self::NoRing { .. } => "KEYS_MISSING",
-            Self::None { .. } | Self::Manifest { .. } | Self::Newer { .. } => "BACKUP_UNREADABLE",
-            Self::Changed { .. } | Self::Stray { .. } | Self::Differs { .. } => "BACKUP_CHANGED",
+            Self::None { .. } => "BACKUP_MISSING",
+            Self::Manifest { .. } => "BACKUP_UNREADABLE",
+            Self::Newer { .. } => "BACKUP_NEWER",
+            Self::Changed { .. } => "BACKUP_CHANGED",
+            Self::Stray { .. } => "BACKUP_STRAY_FILE",
+            Self::Differs { .. } => "BACKUP_DIFFERS",
             Self::Open(_) => "BACKUP_UNUSABLE",
+        }
+    }
+
+    /// What the message is about, for programs and translations.
+    #[must_use]
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let at = |path: &Path| vec![("path", path.display().to_string())];
+        match self {
+            Self::Io { path, source, .. } => {
+                let mut facts = at(path);
+                facts.push(("detail", source.to_string()));
+                facts
+            }
+            Self::Manifest { path, detail } | Self::Changed { path, detail } => {
+                let mut facts = at(path);
+                facts.push(("detail", detail.clone()));
+                facts
+            }
+            Self::Exists { path }
+            | Self::NotEmpty { path }
+            | Self::Unfinished { path }
+            | Self::NoJournal { path }
+            | Self::Empty { path }
+            | Self::NoRing { path }
+            | Self::None { path }
+            | Self::Newer { path, .. }
+            | Self::Stray { path }
+            | Self::Differs { path, .. } => at(path),
+            Self::Open(_) => Vec::new(),
         }
     }
 

@@ -52,6 +52,31 @@ pub enum CutError {
     Journal(#[from] JournalError),
 }
 
+impl CutError {
+    /// A name for programs, and what the message is about.
+    #[must_use]
+    pub fn parts(&self) -> (&'static str, Vec<(&'static str, u64)>) {
+        match self {
+            Self::Beyond { seq, good_seq } => {
+                ("CUT_BEYOND", vec![("seq", *seq), ("good_seq", *good_seq)])
+            }
+            Self::Before { seq, first_seq } => {
+                ("CUT_BEFORE", vec![("seq", *seq), ("first_seq", *first_seq)])
+            }
+            Self::NoEnd { seq, before, after } => {
+                let before = before.unwrap_or(*after);
+                let facts = vec![("seq", *seq), ("before", before), ("after", *after)];
+                ("CUT_INSIDE_GROUP", facts)
+            }
+            Self::NoBeginning { first_seq, seq } => {
+                let facts = vec![("seq", *seq), ("first_seq", *first_seq)];
+                ("CUT_NO_BEGINNING", facts)
+            }
+            Self::Journal(_) => ("JOURNAL_UNUSABLE", Vec::new()),
+        }
+    }
+}
+
 /// What a cut does, or would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cut {
