@@ -302,6 +302,15 @@ impl Snapshots {
         }
     }
 
+    /// Removes a snapshot.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Io`].
+    pub fn remove(&self, seq: u64) -> Result<(), SnapshotError> {
+        let name = Self::file_name(seq);
+        self.disk.remove(&name).map_err(self.io("remove", &name))
+    }
+
     fn open(&self, seq: u64) -> Result<(Arc<dyn DiskFile>, Head), SnapshotError> {
         let name = Self::file_name(seq);
         let file = self

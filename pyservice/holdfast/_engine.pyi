@@ -160,19 +160,25 @@ def backup_folder(
     path: str | os.PathLike[str],
     to: str | os.PathLike[str],
     mirror: str | os.PathLike[str] | None = None,
-    with_keys: bool = False,
+    keys: str | os.PathLike[str] | None = None,
 ) -> str:
-    """Copy a data folder, open or not, and replay the copy; its manifest. Raises OpenError."""
+    """Copy a data folder, open or not, with the key ring `keys` if one is named.
 
-def verify_backup(path: str | os.PathLike[str]) -> str:
-    """Check a backup where it is; its manifest. Raises OpenError."""
+    The copy is replayed; gives its manifest as JSON. Blocks. Raises OpenError.
+    """
+
+def verify_backup(path: str | os.PathLike[str], keys: str | os.PathLike[str] | None = None) -> str:
+    """Check a backup where it is, its documents too if there is a key ring.
+
+    Gives what was found as JSON. Blocks. Raises OpenError.
+    """
 
 def restore_backup(
     path: str | os.PathLike[str],
     to: str | os.PathLike[str],
     keys: str | os.PathLike[str] | None = None,
 ) -> str:
-    """Make a data folder of a backup; its manifest. Raises OpenError."""
+    """Make a data folder of a backup; what was found as JSON. Blocks. Raises OpenError."""
 
 def cut_journal(
     path: str | os.PathLike[str],

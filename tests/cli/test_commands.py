@@ -254,6 +254,40 @@ def test_a_backup_beside_a_running_engine_is_checked_and_restored(
     assert not (tmp_path / "never").exists()
 
 
+def test_a_ring_that_is_kept_apart_is_asked_for_and_tried(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data, ring = tmp_path / "data", tmp_path / "ring.json"
+    with holdfast.Engine.open(data, key_file=ring) as engine:
+        engine.receive_stock(request_id="r", sku="cup", warehouse="hz", quantity=5)
+        engine.place_order(
+            request_id="p",
+            order_number="A",
+            source_channel="PHONE",
+            urgency="NORMAL",
+            lines=[{"sku": "cup", "warehouse": "hz", "quantity": 1}],
+            document=b"receiver",
+        )
+    at, bare, full = ("--data", str(data)), str(tmp_path / "bare"), str(tmp_path / "full")
+    code, _, err = run(capsys, "backup", full, "--with-keys", *at)
+    assert (code, "KEYS_MISSING" in err) == (3, True)
+    code, out, _ = run(capsys, "backup", bare, *at)
+    assert (code, "thief" in out) == (0, True)
+    assert run(capsys, "backup", full, "--with-keys", "--key-file", str(ring), *at)[0] == 0
+    code, out, _ = run(capsys, "restore", full, "--json")
+    found = json.loads(out)
+    assert (code, found["ring"], found["opened_documents"]) == (0, "in_backup", 1)
+    back = tmp_path / "back"
+    code, out, _ = run(capsys, "restore", bare, "--to", str(back), "--lang", "zh")
+    assert (code, f"{back}/keys/ring.json" in out) == (0, True)
+    with pytest.raises(holdfast.OpenError):
+        holdfast.Engine.open(back)
+    holdfast.Engine.open(tmp_path / "other").close()
+    strange = str(tmp_path / "other" / "keys" / "ring.json")
+    code, out, _ = run(capsys, "restore", bare, "--verify", "--keys", strange)
+    assert (code, "does not open 1 of 1" in out) == (1, True)
+
+
 def test_a_damaged_journal_is_cut_where_a_person_says(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -141,6 +141,10 @@ fn journal_facts(error: &JournalError) -> (&'static str, Vec<(&'static str, Stri
                 ("good_seq", good_seq.to_string()),
             ],
         ),
+        JournalError::HalfCut { path, seq } => (
+            "JOURNAL_HALF_CUT",
+            vec![("path", path.display().to_string()), ("seq", seq.clone())],
+        ),
         JournalError::Newer { found, known, .. } => (
             "JOURNAL_NEWER",
             vec![("found", found.to_string()), ("known", known.to_string())],

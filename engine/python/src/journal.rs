@@ -3,13 +3,14 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use holdfast_engine::backup::{self, BackupError, Manifest};
+use holdfast_engine::backup::{self, BackupError, Source};
 use holdfast_engine::engine::{
     compact_folder, cut_folder, replay_folder, rotate_key as rotate, snapshot_folder, verify_folder,
 };
 use holdfast_engine::journal::{CutError, FileJournal, diagnose};
 use holdfast_engine::wire::event::decode_json;
 use pyo3::prelude::*;
+use serde_json::{Value, json};
 
 use crate::error::{journal_failed, not_opened, unusable};
 
@@ -130,30 +131,38 @@ pub fn rotate_key(py: Python<'_>, path: PathBuf, key_file: Option<PathBuf>) -> P
         .map_err(|error| not_opened(py, &error))
 }
 
-/// Copies a data folder, beside a running engine or not; the manifest as JSON.
+/// Copies a data folder, beside a running engine or not; the manifest as JSON. `keys`
+/// is the key ring, if that is to be copied too.
 #[pyfunction]
-#[pyo3(signature = (path, to, mirror=None, with_keys=false))]
+#[pyo3(signature = (path, to, mirror=None, keys=None))]
 pub fn backup_folder(
     py: Python<'_>,
     path: PathBuf,
     to: PathBuf,
     mirror: Option<PathBuf>,
-    with_keys: bool,
+    keys: Option<PathBuf>,
 ) -> PyResult<String> {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now_ms = since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
-    let made = py.detach(|| backup::backup(&path, mirror.as_deref(), &to, with_keys, now_ms));
-    told(py, made)
+    let source = Source {
+        data: &path,
+        mirror: mirror.as_deref(),
+        keys: keys.as_deref(),
+    };
+    let made = py.detach(|| backup::backup(source, &to, now_ms));
+    told(py, made.map(|made| json!(made)))
 }
 
-/// Checks a backup where it is; the manifest as JSON.
+/// Checks a backup where it is, its documents too if it has a key ring or `keys` is
+/// one; what was found as JSON.
 #[pyfunction]
-pub fn verify_backup(py: Python<'_>, path: PathBuf) -> PyResult<String> {
-    let found = py.detach(|| backup::verify(&path));
-    told(py, found)
+#[pyo3(signature = (path, keys=None))]
+pub fn verify_backup(py: Python<'_>, path: PathBuf, keys: Option<PathBuf>) -> PyResult<String> {
+    let found = py.detach(|| backup::verify(&path, keys.as_deref()));
+    told(py, found.map(|found| json!(found)))
 }
 
-/// Makes a data folder of a backup; the manifest as JSON.
+/// Makes a data folder of a backup; what was found as JSON.
 #[pyfunction]
 #[pyo3(signature = (path, to, keys=None))]
 pub fn restore_backup(
@@ -163,15 +172,15 @@ pub fn restore_backup(
     keys: Option<PathBuf>,
 ) -> PyResult<String> {
     let made = py.detach(|| backup::restore(&path, &to, keys.as_deref()));
-    told(py, made)
+    told(py, made.map(|made| json!(made)))
 }
 
-fn told(py: Python<'_>, manifest: Result<Manifest, BackupError>) -> PyResult<String> {
-    let manifest = manifest.map_err(|error| match &error {
+fn told(py: Python<'_>, found: Result<Value, BackupError>) -> PyResult<String> {
+    let found = found.map_err(|error| match &error {
         BackupError::Open(open) => not_opened(py, open),
-        other => unusable(py, other.to_string(), other.reason(), &[]),
+        other => unusable(py, other.to_string(), other.reason(), &other.facts()),
     })?;
-    Ok(serde_json::to_string(&manifest).expect("a report has only plain keys and values"))
+    Ok(found.to_string())
 }
 
 /// Cuts a closed folder's journal behind a record, or says what that would do; as JSON.
@@ -189,7 +198,14 @@ pub fn cut_journal(
         .detach(|| cut_folder(&path, mirror.as_deref(), seq, aside, carry_out))
         .map_err(|error| match &error {
             CutError::Journal(error) => journal_failed(py, error),
-            other => unusable(py, other.to_string(), "CUT_REFUSED", &[]),
+            other => {
+                let (reason, facts) = other.parts();
+                let facts: Vec<_> = facts
+                    .iter()
+                    .map(|(key, value)| (*key, value.to_string()))
+                    .collect();
+                unusable(py, other.to_string(), reason, &facts)
+            }
         })?;
     Ok(serde_json::to_string(&cut).expect("a report has only plain keys and values"))
 }

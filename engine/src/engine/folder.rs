@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow as Flow;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -11,8 +12,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::domain::state::{Finding, Ledger, State};
 use crate::domain::time::{DAY, Millis};
 use crate::journal::{
-    self, Cut, CutError, Disk, FileJournal, Folder, FolderLock, JournalError, Reader, Report,
-    carry_out, plan_cut,
+    self, Cut, CutCopy, CutError, Disk, FileJournal, Folder, FolderLock, JournalError, Reader,
+    Report, carry_out, plan_cut,
 };
 use crate::snapshots::{Head, Snapshots, Start};
 
@@ -116,9 +117,9 @@ pub fn verify_folder(path: &Path, mirror: Option<&Path>) -> Result<FolderReport,
     })
 }
 
-/// Cuts the journal of a data folder that no engine has open behind a record, and keeps
-/// what is taken away in `aside` there; `done` says whether it is done or only told. A
-/// mirror is set aside whole: the next start fills a new one.
+/// Cuts the journal of a data folder that no engine has open behind a record, in its
+/// mirror too. What is taken away is kept in folders named `aside` in both, snapshots
+/// beyond the record too. `done` says whether it is done or only told.
 ///
 /// # Errors
 /// [`CutError`]; [`JournalError::Locked`] if the folder is in use.
@@ -130,42 +131,66 @@ pub fn cut_folder(
     done: bool,
 ) -> Result<Cut, CutError> {
     let _lock = FolderLock::take(path)?;
-    let (journal, aside) = (path.join("journal"), path.join(aside));
-    let mut cut = plan_cut(&journal, seq, &aside)?;
-    let first_seq = first_seq_of(&journal)?;
+    let journal = Arc::new(Folder::at(&path.join("journal")));
+    let mirrored = mirror.map(|mirror| Arc::new(Folder::at(mirror)));
+    let second = mirrored.clone().map(|mirrored| mirrored as Arc<dyn Disk>);
+    let mut cut = plan_cut(journal.clone(), second, seq)?;
     let kept = Snapshots::in_folder(path);
     let seqs = kept.list().unwrap_or_default();
+    let first_seq = cut.first_seq;
     if first_seq > 1 && !seqs.iter().any(|kept| (first_seq - 1..=seq).contains(kept)) {
         return Err(CutError::NoBeginning { first_seq, seq });
     }
     if !done {
         return Ok(cut);
     }
-    let disk = Folder::create(&aside).map_err(JournalError::io("create", &aside))?;
-    for seq in seqs.into_iter().filter(|kept| *kept > seq) {
-        let name = Snapshots::file_name(seq);
-        let from = path.join("snapshots").join(&name);
-        std::fs::rename(&from, aside.join(&name)).map_err(JournalError::io("move", &from))?;
+    let create = |folder: &Path| {
+        let path = folder.join(aside);
+        // What an earlier attempt kept there is never written over.
+        std::fs::create_dir(&path)
+            .and_then(|()| Folder::at(folder).sync())
+            .map_err(JournalError::io("create", &path))?;
+        Ok::<_, JournalError>(Folder::at(&path))
+    };
+    let beside = create(path)?;
+    set_aside(path, seqs.into_iter().filter(|kept| *kept > seq), &beside)?;
+    let mut copies = vec![CutCopy {
+        journal: journal.as_ref(),
+        aside: &beside,
+    }];
+    let beside_mirror = mirror.map(create).transpose()?;
+    if let (Some(mirrored), Some(aside)) = (&mirrored, &beside_mirror) {
+        copies.push(CutCopy {
+            journal: mirrored.as_ref(),
+            aside,
+        });
     }
-    if let Some(mirror) = mirror.filter(|mirror| mirror.exists()) {
-        let mut name = mirror.as_os_str().to_owned();
-        name.push("-");
-        name.push(aside.file_name().unwrap_or_default());
-        std::fs::rename(mirror, &name).map_err(JournalError::io("move", mirror))?;
-    }
-    carry_out(&Folder::at(&journal), &disk, &mut cut)?;
+    carry_out(&copies, &mut cut)?;
     Ok(cut)
 }
 
-/// The first record that the journal keeps, by the name of its first file.
-fn first_seq_of(journal: &Path) -> Result<u64, JournalError> {
-    let names = Folder::at(journal)
-        .list()
-        .map_err(JournalError::io("list", journal))?;
-    let seqs = names
-        .iter()
-        .filter_map(|name| name.strip_suffix(".segment")?.parse().ok());
-    Ok(seqs.min().unwrap_or(1))
+/// Moves snapshots of a data folder into another one, durably. The journal gives the
+/// same state without them.
+fn set_aside(
+    path: &Path,
+    seqs: impl Iterator<Item = u64>,
+    aside: &Folder,
+) -> Result<(), JournalError> {
+    let folder = path.join("snapshots");
+    let mut moved = false;
+    for seq in seqs {
+        let name = Snapshots::file_name(seq);
+        let from = folder.join(&name);
+        std::fs::rename(&from, aside.path(&name)).map_err(JournalError::io("move", &from))?;
+        moved = true;
+    }
+    if moved {
+        aside
+            .sync()
+            .and_then(|()| Folder::at(&folder).sync())
+            .map_err(JournalError::io("sync", &folder))?;
+    }
+    Ok(())
 }
 
 /// Takes a snapshot of a data folder that no engine has open; `None` if its journal is

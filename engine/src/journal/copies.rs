@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::cut::MARK;
 use super::frame::{HEADER, Header};
 use super::segment::{self, Found, Origin, read_frame};
 use super::{Disk, DiskFile, JournalError, read_up_to};
@@ -31,13 +32,36 @@ impl Copies {
     }
 
     /// Names of the segments that any copy has, in order.
+    ///
+    /// # Errors
+    /// [`JournalError::HalfCut`] if a cut was begun and not finished.
     pub(super) fn segments(&self) -> Result<Vec<String>, JournalError> {
+        let names = self.names()?;
+        if names.iter().any(|name| name == MARK) {
+            let path = self.first().path(MARK);
+            let mut seq = [0; 20];
+            let read = |file: Arc<dyn DiskFile>| read_up_to(file.as_ref(), &mut seq, 0);
+            let got = self.first().open(MARK, false).and_then(read);
+            let got = got.map_err(JournalError::io("read", &path))?;
+            return Err(JournalError::HalfCut {
+                path,
+                seq: String::from_utf8_lossy(&seq[..got]).into_owned(),
+            });
+        }
+        Ok(only_segments(names))
+    }
+
+    /// The same for whoever finishes the cut.
+    pub(super) fn segments_if_half_cut(&self) -> Result<Vec<String>, JournalError> {
+        self.names().map(only_segments)
+    }
+
+    fn names(&self) -> Result<Vec<String>, JournalError> {
         let mut names = Vec::new();
         for disk in self.disks() {
-            names.extend(segment::list(disk)?);
+            let listed = disk.list();
+            names.extend(listed.map_err(JournalError::io("list", disk.path("")))?);
         }
-        names.sort();
-        names.dedup();
         Ok(names)
     }
 
@@ -49,6 +73,10 @@ impl Copies {
             Err(error) => Err(JournalError::io("open", disk.path(name))(error)),
         };
         let files = self.0.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        if files.iter().all(Option::is_none) {
+            let gone = io::ErrorKind::NotFound.into();
+            return Err(JournalError::io("open", self.first().path(name))(gone));
+        }
         Ok(Files {
             name: name.to_owned(),
             paths: self.disks().map(|disk| disk.path(name)).collect(),
@@ -130,6 +158,13 @@ impl Copies {
         }
         Ok(())
     }
+}
+
+fn only_segments(mut names: Vec<String>) -> Vec<String> {
+    names.retain(|name| segment::is_segment(name));
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// Bytes copied at once while mending.

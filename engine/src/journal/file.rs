@@ -237,28 +237,6 @@ impl FileJournal {
         Ok((Arc::new(reader), last_seq))
     }
 
-    /// The files of a folder's journal as far as they are whole, with the bytes to copy
-    /// of each, and the last record in them; beside a writer or not.
-    ///
-    /// # Errors
-    /// [`JournalError`] for a damaged journal.
-    pub fn extent(
-        folder: &Path,
-        mirror: Option<&Path>,
-    ) -> Result<(Vec<(PathBuf, u64)>, u64), JournalError> {
-        let mut pace = |_| {};
-        let survey = Survey::of(&beside(folder, mirror), scope_beside(&mut pace))?;
-        let count = survey.segments.len();
-        let segments = survey.segments.iter().enumerate().map(|(at, segment)| {
-            let bytes = match at + 1 == count {
-                true => survey.tail.offset,
-                false => u64::MAX,
-            };
-            (segment.files.path().clone(), bytes)
-        });
-        Ok((segments.collect(), survey.recovery.last_seq))
-    }
-
     fn append(&mut self, group: &Group<'_>, sync: bool) -> io::Result<()> {
         debug_assert_eq!(
             group.first_seq, self.next_seq,
@@ -490,12 +468,12 @@ fn folder_at(path: &Path) -> Result<Arc<dyn Disk>, JournalError> {
     Ok(Arc::new(folder))
 }
 
-fn beside(folder: &Path, mirror: Option<&Path>) -> Copies {
+pub(super) fn beside(folder: &Path, mirror: Option<&Path>) -> Copies {
     let mirror = mirror.map(|path| Arc::new(Folder::at(path)) as Arc<dyn Disk>);
     Copies::new(Arc::new(Folder::at(folder)), mirror)
 }
 
-fn scope_beside(pace: &mut dyn FnMut(u64)) -> Scope<'_> {
+pub(super) fn scope_beside(pace: &mut dyn FnMut(u64)) -> Scope<'_> {
     Scope {
         beside_writer: true,
         end: None,

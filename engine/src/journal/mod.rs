@@ -6,8 +6,10 @@
 //! has several journals behind it; one suite of tests runs over all of them.
 
 mod copies;
+mod cut;
 mod disk;
 mod doctor;
+mod export;
 mod file;
 mod file_reader;
 mod frame;
@@ -27,8 +29,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use cut::{Cut, CutCopy, CutError, carry_out, plan_cut};
 pub use disk::{Disk, DiskFile, Folder, read_up_to};
-pub use doctor::{Cut, CutError, Damage, Diagnosis, Island, carry_out, diagnose, plan_cut};
+pub use doctor::{Damage, Diagnosis, Island, diagnose};
+pub use export::Export;
 pub use file::{FileJournal, FileOptions, Report, verify};
 pub use lock::FolderLock;
 pub use memory::MemoryJournal;
@@ -246,6 +250,11 @@ pub enum JournalError {
         found: u32,
         known: u32,
     },
+    #[error(
+        "{path}: cutting this journal behind record {seq} was begun and not finished, and nothing starts from it before. \
+         Run `holdfast journal doctor --cut-at {seq} --yes` again"
+    )]
+    HalfCut { path: PathBuf, seq: String },
     #[error("record {seq} is not in the journal")]
     Missing { seq: u64 },
     /// A journal in Redis.

@@ -20,7 +20,7 @@ use std::io;
 use std::path::Path;
 
 use super::frame::{self, Chain, HEADER, Header, MAX_BODY};
-use super::{Disk, DiskFile, JournalError, read_up_to};
+use super::{DiskFile, JournalError, read_up_to};
 
 /// The format that this version writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 1;
@@ -41,17 +41,9 @@ pub(super) fn file_name(first_seq: u64) -> String {
     format!("{first_seq:020}.segment")
 }
 
-/// Names of a folder's segments in order.
-pub(super) fn list(disk: &dyn Disk) -> Result<Vec<String>, JournalError> {
-    let names = disk
-        .list()
-        .map_err(JournalError::io("list", disk.path("")))?;
-    let mut names: Vec<String> = names
-        .into_iter()
-        .filter(|name| name.ends_with(".segment"))
-        .collect();
-    names.sort();
-    Ok(names)
+/// True for the name of a segment.
+pub(super) fn is_segment(name: &str) -> bool {
+    name.ends_with(".segment")
 }
 
 impl Origin {

@@ -52,6 +52,15 @@ pub(super) struct Survey<'a> {
 
 impl<'a> Survey<'a> {
     pub(super) fn of(copies: &Copies, scope: Scope<'a>) -> Result<Self, JournalError> {
+        Self::over(copies, &copies.segments()?, scope)
+    }
+
+    /// The same of the segments with these names.
+    pub(super) fn over(
+        copies: &Copies,
+        names: &[String],
+        scope: Scope<'a>,
+    ) -> Result<Self, JournalError> {
         let mut survey = Self {
             scope,
             segments: Vec::new(),
@@ -67,7 +76,6 @@ impl<'a> Survey<'a> {
             repairs: Vec::new(),
             unfinished: None,
         };
-        let names = copies.segments()?;
         for (position, name) in names.iter().enumerate() {
             let files = copies.open(name, false)?;
             if !survey.read_segment(&files, position + 1 == names.len())? {

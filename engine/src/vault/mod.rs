@@ -20,6 +20,7 @@
 //! on, and the journal's chain stays valid.
 
 mod ring;
+mod sealed;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -35,7 +36,10 @@ use crate::journal::Progress;
 use crate::journal::redis::{Fault, RedisDocuments};
 
 pub use ring::KeyRing;
+pub use sealed::SealedDocuments;
 
+/// The file of a folder's documents.
+const FILE: &str = "documents.vault";
 const NONCE: usize = 24;
 const KEY: usize = 32;
 /// A wrapped document key: nonce, key, tag.
@@ -214,6 +218,15 @@ impl Vault {
             }),
             ring: Mutex::new(ring),
         })
+    }
+
+    /// Documents that can be opened and not changed, and nothing sealed beside them.
+    #[must_use]
+    pub fn reading(documents: SealedDocuments, ring: KeyRing) -> Self {
+        Self {
+            shelf: Mutex::new(documents.shelf),
+            ring: Mutex::new(ring),
+        }
     }
 
     /// Documents that live as long as the process.
@@ -456,29 +469,36 @@ impl Shelf {
     /// The record as one copy has it; nothing if that is damaged.
     fn read_copy(&self, copy: usize, offset: u64) -> Result<Option<Vec<u8>>, VaultError> {
         let mut record = vec![0; HEAD];
-        self.read_exact(copy, offset, &mut record)?;
+        if !self.read_exact(copy, offset, &mut record)? {
+            return Ok(None);
+        }
         let length = u32::from_le_bytes(record[..4].try_into().expect("4 bytes")) as usize;
         if length > MAX_SEALED || offset + (HEAD + length) as u64 > self.end {
             return Ok(None);
         }
         record.resize(HEAD + length, 0);
-        self.read_exact(copy, offset, &mut record)?;
+        let is_there = self.read_exact(copy, offset, &mut record)?;
         let crc = u32::from_le_bytes(record[4..8].try_into().expect("4 bytes"));
-        Ok((crc == crc_of(&record)).then_some(record))
+        Ok((is_there && crc == crc_of(&record)).then_some(record))
     }
 
-    fn read_exact(&self, copy: usize, offset: u64, buffer: &mut [u8]) -> Result<(), VaultError> {
+    /// Fills the buffer; false if this copy ends before.
+    fn read_exact(&self, copy: usize, offset: u64, buffer: &mut [u8]) -> Result<bool, VaultError> {
         match &self.store {
             Store::Files(files) => {
                 let (file, path) = &files[copy];
-                file.read_exact_at(buffer, offset)
-                    .map_err(VaultError::io("read", path.as_path()))
+                match file.read_exact_at(buffer, offset) {
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+                    read => read
+                        .map(|()| true)
+                        .map_err(VaultError::io("read", path.as_path())),
+                }
             }
             Store::Server(_) => unreachable!("a server's documents are read whole"),
             Store::Memory(shelf) => {
                 let start = usize::try_from(offset).map_err(|_| VaultError::Missing(offset))?;
                 buffer.copy_from_slice(&shelf[start..start + buffer.len()]);
-                Ok(())
+                Ok(true)
             }
         }
     }
@@ -511,7 +531,7 @@ impl Shelf {
 
 /// Opens a folder's file of documents; a folder and file that are made are durable.
 fn open_file(folder: &Path) -> Result<(File, PathBuf), VaultError> {
-    let path = folder.join("documents.vault");
+    let path = folder.join(FILE);
     fs::create_dir_all(folder).map_err(VaultError::io("create", folder))?;
     let file = OpenOptions::new()
         .read(true)

@@ -196,6 +196,14 @@ impl Failing {
         }
     }
 
+    /// Another folder; the calls of both are counted together.
+    pub fn beside(&self, path: &Path) -> Self {
+        Self {
+            inner: Folder::at(path),
+            left: Arc::clone(&self.left),
+        }
+    }
+
     fn file(&self, inner: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
         let left = Arc::clone(&self.left);
         Arc::new(FailingFile { inner, left })

@@ -4,6 +4,7 @@ import argparse
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import holdfast
 from holdfast import _engine
@@ -107,44 +108,53 @@ def _cut(options: argparse.Namespace) -> int:
     if options.json:
         put_json(done)
     else:
-        files = len(done["files"]) + (done["cut"] is not None)
+        files = len(done["files"]) + 1
         key = "cut_done" if done["done"] else "cut_planned"
-        put(text(key, options.lang, seq=done["seq"], files=files, aside=done["aside"]))
+        put(text(key, options.lang, seq=done["seq"], files=files, aside=aside))
     return OK if done["done"] else REFUSED
 
 
 def backup(options: argparse.Namespace) -> int:
     """Copies the data folder, beside a running server or not, and replays the copy."""
+    data = _data_of(options)
+    keys = (_key_file_of(options) or data / "keys" / "ring.json") if options.with_keys else None
     with Typed():
-        made = json.loads(
-            _engine.backup_folder(
-                _data_of(options), options.to, _mirror_of(options), options.with_keys
-            )
-        )
-    return _tell_backup(options, made, "backed_up")
+        made = json.loads(_engine.backup_folder(data, options.to, _mirror_of(options), keys))
+    code = _tell_backup(options, made, "backed_up")
+    if made["documents"] and not made["keys"] and not options.json:
+        put(text("keys_apart", options.lang))
+    return code
 
 
 def restore(options: argparse.Namespace) -> int:
     """Checks a backup, and makes a data folder of it if one is named."""
-    if options.to is None:
-        with Typed():
-            found = json.loads(_engine.verify_backup(options.backup))
-        return _tell_backup(options, found, "backup_whole")
     with Typed():
-        made = json.loads(_engine.restore_backup(options.backup, options.to, options.keys))
-    made["keys"] = made["keys"] or options.keys is not None
-    return _tell_backup(options, made, "restored")
+        if options.verify or options.to is None:
+            told_json = _engine.verify_backup(options.backup, options.keys)
+        else:
+            told_json = _engine.restore_backup(options.backup, options.to, options.keys)
+    found = json.loads(told_json)
+    code = _tell_backup(options, found, "backup_whole" if options.to is None else "restored")
+    if found["ring"] == "missing" and not options.json:
+        folder = options.to or "DATA"
+        put(text("ring_missing", options.lang, folder=folder, documents=found["documents"]))
+    return code
 
 
-def _tell_backup(options: argparse.Namespace, manifest: dict[str, object], key: str) -> int:
+def _tell_backup(options: argparse.Namespace, found: dict[str, Any], key: str) -> int:
+    """Tells what a backup holds; what is wrong in it is a finding."""
+    wrong = [
+        what
+        for what in ("findings", "damaged_documents", "unopened_documents")
+        if found.get(what, 0) > 0
+    ]
     if options.json:
-        put_json(manifest)
-        return OK
-    files = manifest["files"]
-    put(text(key, options.lang, **manifest | {"files": len(files)}))  # type: ignore[arg-type]
-    if not manifest["keys"]:
-        put(text("keys_apart", options.lang))
-    return OK
+        put_json(found)
+    else:
+        put(text(key, options.lang, **found | {"files": len(found["files"])}))
+        for what in wrong:
+            put(text(f"backup_{what}", options.lang, **found))
+    return REFUSED if wrong else OK
 
 
 def journal_dump(options: argparse.Namespace) -> int:

@@ -103,6 +103,7 @@ def _add_checks(tree: "Tree") -> None:
     backup = tree.add("backup", checks.backup)
     backup.option("to", "opt.backup_to", type=Path, metavar="DIR")
     backup.option("--with-keys", "opt.with_keys", action="store_true")
+    backup.option("--key-file", "set.key_file", metavar="FILE")
     backup.option("--mirror", "set.mirror", metavar="PATH")
     restore = tree.add("restore", checks.restore, data=False)
     restore.option("backup", "opt.backup", type=Path, metavar="DIR")

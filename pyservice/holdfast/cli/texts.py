@@ -314,6 +314,30 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Without the key ring: a thief of the backup cannot open receivers' documents, and without "
         "it nobody can. Keep keys/ring.json elsewhere, and give it back with --keys.",
     ),
+    "ring_missing": (
+        "没有密钥环：{documents} 份收货资料打不开，引擎也不会启动。"
+        "请把密钥环放到 {folder}/keys/ring.json，或启动时用 --key-file 指定；"
+        "也可以用 --keys 重新执行本命令。",
+        "There is no key ring: its {documents} documents cannot be opened, and no engine starts "
+        "beside them. Put the ring at {folder}/keys/ring.json or name it to `serve` with "
+        "--key-file; or run this again with --keys.",
+    ),
+    "backup_findings": (
+        "核对时有 {findings} 处不符：在备份之前就已存在，请运行 `holdfast audit`",
+        "an audit of it has {findings} findings, which were there before the backup; "
+        "see `holdfast audit`",
+    ),
+    "backup_damaged_documents": (
+        "{documents} 份资料中有 {damaged_documents} 份在每个副本中都已损坏；"
+        "较早的备份中可能完好，请保留",
+        "{damaged_documents} of {documents} documents are damaged in every copy; an older backup "
+        "may have them whole, so keep it",
+    ),
+    "backup_unopened_documents": (
+        "密钥环打不开 {documents} 份资料中的 {unopened_documents} 份：密钥环不对，或资料已损坏",
+        "the key ring does not open {unopened_documents} of {documents} documents: it is another "
+        "ring, or they are damaged",
+    ),
     "snapshot_bad": ("快照 {seq} 不可用：{problem}", "snapshot {seq} cannot be used: {problem}"),
     "snapshot_none": ("日志为空，无需快照", "the journal is empty; there is nothing to take"),
     "compacted": (
@@ -379,6 +403,76 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "请停止写入，复制整个目录，再从备份恢复。",
         "{path} is damaged at offset {offset}; everything up to position {good_seq} is whole. "
         "Stop writing, copy the folder, and restore from a backup.",
+    ),
+    "JOURNAL_HALF_CUT": (
+        "{path}：在记录 {seq} 之后的截断已开始而未完成，完成前不会启动。"
+        "请重新运行 `holdfast journal doctor --cut-at {seq} --yes`。",
+        "{path}: a cut behind record {seq} was begun and not finished, and nothing starts before. "
+        "Run `holdfast journal doctor --cut-at {seq} --yes` again.",
+    ),
+    "CUT_BEYOND": (
+        "完好的记录到 {good_seq} 为止；在 {seq} 之后截断会保留损坏的内容。",
+        "records up to {good_seq} can be read; a cut behind record {seq} would keep what is "
+        "damaged.",
+    ),
+    "CUT_BEFORE": (
+        "日志从记录 {first_seq} 开始；在 {seq} 之后截断将什么都不保留。",
+        "The journal begins at record {first_seq}; a cut behind record {seq} would keep nothing.",
+    ),
+    "CUT_INSIDE_GROUP": (
+        "记录 {seq} 不是所在组的最后一条，组不可拆分。请在 {before} 或 {after} 之后截断。",
+        "Record {seq} is not the last of its group, and groups are kept whole. Cut behind record "
+        "{before} or {after}.",
+    ),
+    "CUT_NO_BEGINNING": (
+        "日志从记录 {first_seq} 开始，而 {seq} 及之前没有快照保存更早的内容。请恢复备份。",
+        "The journal begins at record {first_seq}, and no snapshot up to record {seq} holds what "
+        "was before. Restore a backup.",
+    ),
+    "NOTHING_TO_BACK_UP": (
+        "{path} 中没有文件日志的记录；Redis 中的日志请用其服务器自己的方式备份。",
+        "The journal of {path} has no record in files. A journal in Redis is backed up with its "
+        "server.",
+    ),
+    "BACKUP_TARGET_EXISTS": (
+        "{path} 已存在或不是空目录，不会覆盖。请换一个不存在的目录。",
+        "{path} exists or is not empty, and nothing is written over. Name a folder that is not "
+        "there.",
+    ),
+    "BACKUP_UNFINISHED": (
+        "{path} 已存在：另一个进程正在写入，或曾在写入时中断。若没有进程在写，请删除它再试。",
+        "{path} exists: another process fills it now, or one died there. If none does, remove it "
+        "and try again.",
+    ),
+    "BACKUP_MISSING": (
+        "{path} 不是备份：没有 manifest.json。未完成的备份以 .partial 结尾。",
+        "There is no backup in {path}: it has no manifest.json. One that was not finished ends in "
+        ".partial.",
+    ),
+    "BACKUP_UNREADABLE": (
+        "清单 {path} 无法使用：{detail}。请用另一份备份。",
+        "The manifest {path} cannot be used: {detail}. Use another backup.",
+    ),
+    "BACKUP_NEWER": (
+        "{path} 的格式比本版本认识的新。请使用写入它的版本。",
+        "{path} has a newer format than this version knows. Use the version that wrote it.",
+    ),
+    "BACKUP_CHANGED": (
+        "{path} 与备份时不同：{detail}。请用另一份备份。",
+        "{path} is not what was backed up: {detail}. Use another backup.",
+    ),
+    "BACKUP_STRAY_FILE": (
+        "{path} 不在备份清单中。如果是后来放入的，请移走。",
+        "{path} is not in the backup's manifest. Move it away if it was put there later.",
+    ),
+    "BACKUP_DIFFERS": (
+        "{path} 重放后的状态与清单不符。请用制作它的版本恢复，或用另一份备份。",
+        "{path} gives another state than its manifest says. Restore it with the version that made "
+        "it, or use another backup.",
+    ),
+    "KEYS_MISSING": (
+        "没有密钥环 {path}。请指定它所在的文件。",
+        "There is no key ring {path}. Name the file that has it.",
     ),
     "JOURNAL_NEWER": (
         "日志格式 {found} 比本版本认识的 {known} 新。请使用写入它的版本。",
