@@ -16,8 +16,8 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[2]
 # `./dev chaos` does all of it; `./dev test` a bounded share.
-ALL: Final = os.environ.get("HOLDFAST_CHAOS") == "all"
-SEED: Final = int(os.environ.get("HOLDFAST_CHAOS_SEED", "20261111"))
+ALL: Final = os.environ.get("FAULTS") == "all"
+SEED: Final = int(os.environ.get("FAULTS_SEED", "20261111"))
 # System calls that the journal, the documents and the snapshots are written with.
 WRITING: Final = ("pwrite64", "fdatasync", "fsync", "openat", "ftruncate", "rename", "unlink")
 
@@ -52,10 +52,12 @@ class Shop:
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict)
     next: int = 0
+    # Where its data is, if not beside what it told: a full disk must not cut the evidence.
+    disk: Path | None = None
 
     @property
     def data(self) -> Path:
-        return self.folder / "data"
+        return (self.disk or self.folder) / "data"
 
     @property
     def told(self) -> Path:
