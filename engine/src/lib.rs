@@ -12,6 +12,7 @@
 //! - [`backup`] copies a data folder, and makes one of a copy.
 //! - [`views`] draws the lifecycle; [`clock`] keeps time from jumping.
 
+mod ahead;
 pub mod backup;
 pub mod clock;
 pub mod domain;

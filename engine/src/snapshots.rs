@@ -22,12 +22,14 @@
 //! Every later format keeps this head. Numbers are little-endian.
 
 use std::io;
+use std::ops::ControlFlow as Flow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::ahead::ahead;
 use crate::domain::inventory::board::Board;
-use crate::domain::state::{Image, ImageDigest, State};
+use crate::domain::state::{Image, ImageDigest, Part, State};
 use crate::journal::{Disk, DiskFile, Folder, JournalError, Reader, read_up_to};
 
 /// The format that this version writes, and the newest that it reads.
@@ -43,6 +45,8 @@ const MAX_PART: usize = 256 << 20;
 const STRIDE: usize = 1 << 20;
 /// Snapshots that are kept: the newest, and one should it be damaged.
 const KEPT: usize = 2;
+/// From this size on two threads load it.
+const LARGE: u64 = 1 << 20;
 /// A snapshot that is being written.
 const DRAFT: &str = "draft";
 
@@ -347,23 +351,33 @@ impl Snapshots {
             path: self.disk.path(&name),
             detail,
         };
-        let mut parts = Parts::new(file, head.parts);
         // A board of its own: one that fails half way leaves nothing behind.
         let mut image = Image::new(Board::default());
-        let mut digest = ImageDigest::default();
-        while let Some(part) = parts.next().map_err(self.io("read", &name))? {
-            if self.is_stopped() {
-                return Err(SnapshotError::Stopped);
+        let read = |give: &mut dyn FnMut(_) -> Flow<()>| {
+            let mut parts = Parts::new(file, head.parts);
+            let mut digest = ImageDigest::default();
+            let mut number = 0;
+            while let Some(part) = parts.next().map_err(self.io("read", &name))? {
+                if self.is_stopped() {
+                    return Err(SnapshotError::Stopped);
+                }
+                let part = part.map_err(&damaged)?;
+                digest.add(part);
+                number += 1;
+                if give(Part::decode(number, part)).is_break() {
+                    return Ok(());
+                }
             }
-            let part = part.map_err(&damaged)?;
-            digest.add(part);
-            image
-                .take(part)
-                .map_err(|error| damaged(error.to_string()))?;
-        }
-        if parts.end() != head.bytes || digest.finish() != head.state_hash {
-            return Err(damaged("the hash of its state is another one".into()));
-        }
+            if parts.end() != head.bytes || digest.finish() != head.state_hash {
+                return Err(damaged("the hash of its state is another one".into()));
+            }
+            Ok(())
+        };
+        let _ = ahead(head.bytes > LARGE, read, |part| {
+            let put = part.and_then(|part| image.put(part));
+            put.map_err(|error| damaged(error.to_string()))?;
+            Ok(Flow::Continue(()))
+        })?;
         let state = image.finish().map_err(|error| damaged(error.to_string()))?;
         if state.seq() != head.seq {
             return Err(damaged(format!("its state is of record {}", state.seq())));

@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 use prost::Message;
 use sha2::{Digest, Sha256};
 
+use crate::ahead::ahead;
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::domain::command::{Command, IssueToken, Principal, RequestKey, Submission};
 use crate::domain::event::Record;
@@ -1189,38 +1190,43 @@ fn replay(
     last_seq: u64,
     also: &mut dyn FnMut(&Record, &State) -> Flow<()>,
 ) -> Result<(), OpenError> {
-    let mut failure: Option<OpenError> = None;
-    let mut ended = false;
-    reader.scan(state.seq() + 1, last_seq, &mut |seq, bytes| {
-        let step = Record::decode(bytes)
-            .map_err(|error| OpenError::Record {
+    const BATCH: usize = 512;
+    let first_seq = state.seq() + 1;
+    let read = |give: &mut dyn FnMut(Vec<_>) -> Flow<()>| {
+        let mut batch = Vec::new();
+        reader.scan(first_seq, last_seq, &mut |seq, bytes| {
+            batch.push((seq, Record::decode(bytes)));
+            match batch.len() {
+                BATCH => give(std::mem::take(&mut batch)),
+                _ => Flow::Continue(()),
+            }
+        })?;
+        let _ = give(batch);
+        Ok::<_, OpenError>(())
+    };
+    let long = last_seq.saturating_sub(first_seq) > BATCH as u64;
+    let ended = ahead(long, read, |batch| {
+        for (seq, record) in batch {
+            let record = record.map_err(|error| OpenError::Record {
                 seq,
                 detail: error.to_string(),
-            })
-            .and_then(|record| {
-                if seq != state.seq() + 1 {
-                    return Err(JournalError::Missing {
-                        seq: state.seq() + 1,
-                    }
-                    .into());
-                }
-                state.replay(&record)?;
-                Ok(also(&record, state))
-            });
-        step.unwrap_or_else(|error| {
-            failure = Some(error);
-            Flow::Break(())
-        })
-        .map_break(|()| ended = true)
-    })?;
-    match failure {
-        Some(error) => Err(error),
-        None if state.seq() < last_seq && !ended => Err(JournalError::Missing {
-            seq: state.seq() + 1,
+            })?;
+            let expected = state.seq() + 1;
+            if seq != expected {
+                return Err(JournalError::Missing { seq: expected }.into());
+            }
+            state.replay(&record)?;
+            if also(&record, state).is_break() {
+                return Ok(Flow::Break(()));
+            }
         }
-        .into()),
-        None => Ok(()),
+        Ok(Flow::Continue(()))
+    })?;
+    if ended.is_continue() && state.seq() < last_seq {
+        let seq = state.seq() + 1;
+        return Err(JournalError::Missing { seq }.into());
     }
+    Ok(())
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

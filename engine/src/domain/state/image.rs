@@ -6,7 +6,7 @@
 //! functions that keep them while the engine runs. Maps go in the order of their
 //! keys, so that equal states have equal images, byte for byte.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::convert::Infallible;
 
 use serde::de::DeserializeOwned;
@@ -40,14 +40,14 @@ mod tag {
 
 /// Bytes are no image of a state.
 #[derive(Debug, thiserror::Error)]
-#[error("part {part} of the image {detail}")]
+#[error("part {number} of the image {detail}")]
 pub struct ImageError {
     /// From 1.
-    pub part: u64,
+    pub number: u64,
     pub detail: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct House {
     seq: u64,
     last_at: Millis,
@@ -57,7 +57,7 @@ struct House {
     answered: usize,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct MerchantPart {
     name: Box<str>,
     names: Vec<Box<str>>,
@@ -72,7 +72,7 @@ struct MerchantPart {
     orders: usize,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct PoolPart {
     sku: NameId,
     warehouse: NameId,
@@ -164,16 +164,27 @@ impl Image {
         }
     }
 
-    /// Takes up the next part.
+    /// Takes up the next part from its bytes.
     ///
     /// # Errors
     /// [`ImageError`] if it is none, or not the next one.
-    pub fn take(&mut self, part: &[u8]) -> Result<(), ImageError> {
-        self.parts += 1;
-        self.fit(part).map_err(|detail| ImageError {
-            part: self.parts,
-            detail,
-        })
+    pub fn take(&mut self, bytes: &[u8]) -> Result<(), ImageError> {
+        self.put(Part::decode(self.parts + 1, bytes)?)
+    }
+
+    /// Puts the next part where it belongs.
+    ///
+    /// # Errors
+    /// [`ImageError`] if it is not the next one, or does not fit those before.
+    pub fn put(&mut self, part: Part) -> Result<(), ImageError> {
+        let number = part.number;
+        let fits = number == self.parts + 1 && (number == 1) == matches!(part.body, Body::House(_));
+        let put = match fits {
+            true => self.fit(part.body),
+            false => Err("is not where it belongs".into()),
+        };
+        self.parts = number;
+        put.map_err(|detail| ImageError { number, detail })
     }
 
     /// The state, when all parts have been taken.
@@ -183,41 +194,32 @@ impl Image {
     pub fn finish(self) -> Result<State, ImageError> {
         if self.parts == 0 || self.orders_due > 0 {
             let detail = format!("is missing, and {} orders with it", self.orders_due);
-            return Err(ImageError {
-                part: self.parts + 1,
-                detail,
-            });
+            let number = self.parts + 1;
+            return Err(ImageError { number, detail });
         }
         Ok(self.state)
     }
 
-    fn fit(&mut self, part: &[u8]) -> Result<(), String> {
-        let (tag, body) = part.split_first().ok_or("is empty")?;
-        if (*tag == tag::HOUSE) != (self.parts == 1) {
-            return Err("is not where it belongs".into());
-        }
+    fn fit(&mut self, body: Body) -> Result<(), String> {
         let state = &mut self.state;
-        match *tag {
-            tag::HOUSE => {
-                let house: House = decoded(body)?;
+        match body {
+            Body::House(house) => {
                 state.seq = house.seq + u64::from(planted!(SkipARecordBehindImage));
                 state.last_at = house.last_at;
                 state.frozen_at = house.frozen_at;
                 state.tokens = house.tokens.into_iter().collect();
                 state.requests.reserve(house.answered);
             }
-            tag::MERCHANT => {
-                let part: MerchantPart = decoded(body)?;
+            Body::Merchant(part) => {
                 self.orders_due += part.orders;
                 let index = u32::try_from(state.merchants.len()).expect("few merchants");
                 state.by_name.insert(part.name.clone(), index);
                 state
                     .merchants
-                    .push(Merchant::from_part(part, &state.board)?);
+                    .push(Merchant::from_part(*part, &state.board)?);
             }
-            tag::ORDERS => {
+            Body::Orders(orders) => {
                 let merchant = state.merchants.last_mut().ok_or("has orders of nobody")?;
-                let orders: Vec<Order> = decoded(body)?;
                 self.orders_due = (self.orders_due)
                     .checked_sub(orders.len())
                     .ok_or("has more orders than there are")?;
@@ -225,16 +227,55 @@ impl Image {
                     merchant.restore_order(order)?;
                 }
             }
-            tag::ANSWERED => {
-                let answered: Vec<Answered> = decoded(body)?;
+            Body::Answered(answered) => {
                 for answered in answered {
                     state.requests.add(answered);
                 }
             }
-            tag::REFUSALS => state.requests.refusals = decoded(body)?,
-            other => return Err(format!("is of kind {other}, which is unknown")),
+            Body::Refusals(refusals) => state.requests.refusals = refusals,
         }
         Ok(())
+    }
+}
+
+/// A part of an image, read but not yet put where it belongs.
+#[derive(Debug)]
+pub struct Part {
+    number: u64,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    House(House),
+    Merchant(Box<MerchantPart>),
+    Orders(Vec<Order>),
+    Answered(Vec<Answered>),
+    Refusals(VecDeque<(Millis, u128)>),
+}
+
+impl Part {
+    /// Reads the bytes of the part with that number, from 1.
+    ///
+    /// # Errors
+    /// [`ImageError`] if they are none.
+    pub fn decode(number: u64, bytes: &[u8]) -> Result<Self, ImageError> {
+        let body = Body::decode(bytes).map_err(|detail| ImageError { number, detail })?;
+        Ok(Self { number, body })
+    }
+}
+
+impl Body {
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let (tag, rest) = bytes.split_first().ok_or("is empty")?;
+        Ok(match *tag {
+            tag::HOUSE => Self::House(decoded(rest)?),
+            tag::MERCHANT => Self::Merchant(decoded(rest)?),
+            tag::ORDERS => Self::Orders(decoded(rest)?),
+            tag::ANSWERED => Self::Answered(decoded(rest)?),
+            tag::REFUSALS => Self::Refusals(decoded(rest)?),
+            other => return Err(format!("is of kind {other}, which is unknown")),
+        })
     }
 }
 

@@ -39,7 +39,7 @@ use super::time::Millis;
 use crate::planted::planted;
 
 pub use audit::Finding;
-pub use image::{Image, ImageDigest, ImageError};
+pub use image::{Image, ImageDigest, ImageError, Part};
 pub use ledger::Ledger;
 pub use merchant::{Merchant, Totals};
 pub use ticking::Advance;
