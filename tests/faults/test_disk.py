@@ -30,7 +30,13 @@ def doubts(shop: Shop) -> list[str]:
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize(
     ("call", "error"),
-    [("pwrite64", "EIO"), ("pwrite64", "ENOSPC"), ("fdatasync", "EIO"), ("fdatasync", "ENOSPC")],
+    [
+        ("pwrite64", "EIO"),
+        ("pwrite64", "ENOSPC"),
+        ("pwrite64", "EROFS"),
+        ("fdatasync", "EIO"),
+        ("fdatasync", "ENOSPC"),
+    ],
 )
 def test_the_first_failed_write_or_sync_is_the_last(
     shop_program: Path, tmp_path: Path, call: str, error: str
@@ -56,6 +62,19 @@ def test_the_first_failed_write_or_sync_is_the_last(
         acknowledged = shop.acknowledged()
         assert shop.judge().acknowledged == acknowledged
     assert stopped > 0
+
+
+@needs_strace
+def test_a_read_that_fails_refuses_the_start_and_harms_nothing(shop: Shop) -> None:
+    assert shop.run(200) == 0
+    refused = 0
+    for when in some(range(1, 60), 8):
+        code = shop.run(2, inject("pread64", "error=EIO", str(when)))
+        # 127 is the loader of programs, which reads before it.
+        assert code in (0, 2, 127), code
+        refused += code == 2
+    assert refused > 0
+    assert shop.judge().acknowledged == shop.acknowledged()
 
 
 @needs_strace

@@ -1,7 +1,9 @@
 """The process dies at any moment: nothing that it acknowledged is lost or done twice."""
 
 import random
+import resource
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -77,6 +79,18 @@ def test_kills_at_random_moments_under_load(
         assert shop.judge().acknowledged == acknowledged
         shutil.rmtree(folder)
     assert kills >= 20
+
+
+def test_a_process_without_memory_ends_and_has_lost_nothing(shop: Shop) -> None:
+    process = shop.start(1_000_000)
+    shop.wait_for(200, process)
+    # No more than it has: the next page that it needs is refused.
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (1 << 20, 1 << 20))
+    assert process.wait(60) in (-signal.SIGABRT, -signal.SIGSEGV, 101)
+    process.communicate()
+    acknowledged = shop.acknowledged()
+    assert acknowledged >= 200
+    assert shop.judge().acknowledged == acknowledged
 
 
 @pytest.mark.timeout(36_000 if ALL else 120)

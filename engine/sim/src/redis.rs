@@ -432,7 +432,7 @@ impl Servers {
     }
 
     /// What the owner's scripts look at first: who owns it, and is it whole?
-    fn look(&self, lease: &Lease, group: u64) -> Verdict {
+    fn look(&self, lease: &Lease, group: Option<u64>) -> Verdict {
         let head = self.data.head.clone().unwrap_or_default();
         let mine = u64::from(lease.epoch);
         if head.epoch > mine || head.epoch == mine && head.token != lease.token {
@@ -443,7 +443,7 @@ impl Servers {
         }
         let entries = self.data.stream.len() as u64;
         let whole = head.epoch == mine && entries + head.origin.group == head.group + 1;
-        if whole && head.group == group {
+        if whole && group.is_none_or(|group| group == head.group) {
             return Verdict::Done;
         }
         Verdict::Behind {
@@ -498,7 +498,7 @@ impl Servers {
 
     fn append(&mut self, late: &Late) -> Verdict {
         let until = self.until(&late.lease);
-        let again = self.look(&late.lease, late.group) == Verdict::Done
+        let again = self.look(&late.lease, Some(late.group)) == Verdict::Done
             && self
                 .data
                 .head
@@ -508,7 +508,7 @@ impl Servers {
             self.write(Write::Renew { until });
             return Verdict::Done;
         }
-        let verdict = self.look(&late.lease, late.group - 1);
+        let verdict = self.look(&late.lease, Some(late.group - 1));
         if verdict == Verdict::Done {
             self.write(Write::Append {
                 group: late.group,
@@ -521,7 +521,7 @@ impl Servers {
         verdict
     }
 
-    fn renew(&mut self, lease: &Lease, group: u64) -> Verdict {
+    fn renew(&mut self, lease: &Lease, group: Option<u64>) -> Verdict {
         let verdict = self.look(lease, group);
         if verdict == Verdict::Done {
             let until = self.until(lease);
@@ -531,7 +531,7 @@ impl Servers {
     }
 
     fn trim(&mut self, lease: &Lease, group: u64, origin: &Origin) -> Verdict {
-        let verdict = self.look(lease, group);
+        let verdict = self.look(lease, Some(group));
         let head = self.data.head.clone().unwrap_or_default();
         if verdict == Verdict::Done {
             let until = self.until(lease);
@@ -683,7 +683,7 @@ impl Server for Connection {
         })
     }
 
-    fn renew(&mut self, lease: &Lease, group: u64) -> Result<Verdict, Fault> {
+    fn renew(&mut self, lease: &Lease, group: Option<u64>) -> Result<Verdict, Fault> {
         self.call(|servers| servers.renew(lease, group))
     }
 

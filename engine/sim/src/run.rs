@@ -601,8 +601,14 @@ impl Runner {
                     "the journal gives another record {seq} than was written"
                 ),
                 Err(JournalError::Missing { .. }) if seq < self.trimmed_before => {}
-                // The engine does not know yet that its server lost it.
-                Err(JournalError::Stream(_)) if self.ground.redis.is_excused() => {
+                // The engine does not know yet that its server lost it, or that its
+                // machine stopped in the middle of this read.
+                Err(error)
+                    if match error {
+                        JournalError::Stream(_) => self.ground.redis.is_excused(),
+                        _ => self.ground.disk.down().is_some(),
+                    } =>
+                {
                     let (shop, request) = waiting.request;
                     self.replies.push((shop, request, Reply::Unknown));
                     return Ok(());

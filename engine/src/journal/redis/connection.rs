@@ -290,8 +290,11 @@ impl Server for RedisServer {
         Ok(Appended { verdict, replicas })
     }
 
-    fn renew(&mut self, lease: &Lease, group: u64) -> Result<Verdict, Fault> {
-        self.ask_owned(Script::Renew, lease, group, &[])
+    fn renew(&mut self, lease: &Lease, group: Option<u64>) -> Result<Verdict, Fault> {
+        match group {
+            Some(group) => self.ask_owned(Script::Renew, lease, group, &[]),
+            None => self.ask_owned(Script::Renew, lease, 0, &[b"anywhere"]),
+        }
     }
 
     fn trim(&mut self, lease: &Lease, group: u64, origin: &Origin) -> Result<Verdict, Fault> {

@@ -222,6 +222,42 @@ impl From<Fault> for JournalError {
     }
 }
 
+impl Verdict {
+    /// An answer that is no success, as an error that says what is missing of the
+    /// records from `origin` to `last_seq`.
+    fn judge(
+        self,
+        server: &mut dyn Server,
+        lease: &Lease,
+        origin: &Origin,
+        last_seq: u64,
+    ) -> Result<(), StreamError> {
+        let place = server.place();
+        match self {
+            Self::Done => Ok(()),
+            Self::Fenced { epoch, owner } => Err(StreamError::Fenced {
+                place,
+                owner,
+                epoch: lease.epoch,
+                later: epoch,
+            }),
+            Self::Behind { seq, entries, .. } => {
+                let missing = match missing(server, Walk::from(origin), last_seq) {
+                    Ok(missing) => spoken(&missing),
+                    Err(_) => format!("what of record {} on is", seq.min(last_seq) + 1),
+                };
+                Err(StreamError::Behind {
+                    place,
+                    last_seq,
+                    missing,
+                    found_seq: seq,
+                    entries,
+                })
+            }
+        }
+    }
+}
+
 /// What an append of a mode waits for.
 fn wait_of(mode: Mode) -> Wait {
     match mode {
@@ -408,31 +444,13 @@ impl RedisJournal {
 
     /// An answer that is no success ends the journal; it says what is missing.
     fn judge(&mut self, verdict: Verdict) -> Result<(), StreamError> {
-        let place = self.server.place();
         match verdict {
-            Verdict::Done => Ok(()),
             Verdict::Fenced { .. } if planted!(IgnoreFence) => Ok(()),
             Verdict::Behind { .. } if planted!(IgnoreLostGroups) => Ok(()),
-            Verdict::Fenced { epoch, owner } => Err(StreamError::Fenced {
-                place,
-                owner,
-                epoch: self.lease.epoch,
-                later: epoch,
-            }),
-            Verdict::Behind { seq, entries, .. } => {
-                let walk = Walk::from(&self.index.read().origin);
-                let last_seq = self.next_seq - 1;
-                let missing = match missing(self.server.as_mut(), walk, last_seq) {
-                    Ok(missing) => spoken(&missing),
-                    Err(_) => format!("what of record {} on is", seq.min(last_seq) + 1),
-                };
-                Err(StreamError::Behind {
-                    place,
-                    last_seq,
-                    missing,
-                    found_seq: seq,
-                    entries,
-                })
+            verdict => {
+                let origin = self.index.read().origin;
+                let server = self.server.as_mut();
+                verdict.judge(server, &self.lease, &origin, self.next_seq - 1)
             }
         }
     }
@@ -440,7 +458,7 @@ impl RedisJournal {
     /// Looks at the settings, the lease and the end of the stream.
     fn look(&mut self) -> Result<(), StreamError> {
         let outcome = check(self.server.as_mut(), self.mode)
-            .and_then(|()| self.server.renew(&self.lease, self.next_group - 1));
+            .and_then(|()| self.server.renew(&self.lease, Some(self.next_group - 1)));
         match outcome {
             Ok(verdict) => self.judge(verdict),
             Err(fault) => self.pass_over(fault),
@@ -487,7 +505,7 @@ impl RedisJournal {
         let entries = self.server.range(group, group, 1)?;
         let Some(header) = entries.first().and_then(walk::whole) else {
             // If more than this group is gone, the head of the stream says what.
-            return match self.server.renew(&self.lease, self.next_group - 1)? {
+            return match self.server.renew(&self.lease, Some(self.next_group - 1))? {
                 Verdict::Done => Err(Fault::Refused(format!(
                     "{place}: group {group} is not what was written"
                 ))),
@@ -644,7 +662,7 @@ fn recover(
             }
         }
         // Whoever took it meanwhile is found by the append that follows.
-        server.renew(lease, head.group)?;
+        server.renew(lease, Some(head.group))?;
     }
     recovery.last_seq = walk.next_seq - 1;
     if !walk::adds_up(head) || recovery.last_seq != head.seq {

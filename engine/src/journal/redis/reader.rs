@@ -143,10 +143,16 @@ impl RedisReader {
             Err(Fault::Unreachable(_)) => walk.read(server.as_mut(), end),
             read => read,
         };
-        // An engine that starts reads for as long as it takes before anybody tends its
-        // lease. Once there is a writer this may find another end, and says nothing.
-        let _ = server.renew(&self.lease, end);
         let entries = Arc::new(entries.map_err(StreamError::from)?);
+        // An engine that starts reads for as long as it takes before anybody tends its
+        // lease. And an earlier history has groups of these numbers too: they count only
+        // where this engine's lease stands.
+        let found = server.renew(&self.lease, None).map_err(StreamError::from)?;
+        let (origin, last_seq) = {
+            let index = self.index.read();
+            (index.origin, index.seq)
+        };
+        found.judge(server.as_mut(), &self.lease, &origin, last_seq)?;
         *self.last.lock() = Arc::clone(&entries);
         Ok(entries)
     }

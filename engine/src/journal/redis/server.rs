@@ -166,11 +166,12 @@ pub trait Server: Send + std::fmt::Debug {
         wait: Wait,
     ) -> Result<Appended, Fault>;
 
-    /// Renews the lease and looks that `group` is the last one.
+    /// Renews the lease and looks that the stream is whole, and that `group` is the last
+    /// one; without it the stream may end anywhere.
     ///
     /// # Errors
     /// [`Fault::Unreachable`]: it may be done again.
-    fn renew(&mut self, lease: &Lease, group: u64) -> Result<Verdict, Fault>;
+    fn renew(&mut self, lease: &Lease, group: Option<u64>) -> Result<Verdict, Fault>;
 
     /// Removes the groups before `origin`.
     ///
