@@ -498,40 +498,66 @@ def test_tls_with_certificates_on_both_sides(tmp_path: Path, server: RedisServer
     assert raised.value.reason == "JOURNAL_UNREACHABLE"
 
 
-def test_sentinels_name_the_primary_before_and_after_a_failover(
-    shop_program: Path, tmp_path: Path, server: RedisServer, replica: RedisServer
-) -> None:
+@contextlib.contextmanager
+def sentinel(folder: Path, server: RedisServer, *more: str) -> Iterator[RedisServer]:
+    """A sentinel that calls the server `shop`."""
     port = free_port()
-    config = tmp_path / "sentinel.conf"
-    config.write_text(
-        f"port {port}\nbind 127.0.0.1\ndir {tmp_path}\n"
-        f"sentinel monitor shop 127.0.0.1 {server.port} 1\n"
-        "sentinel down-after-milliseconds shop 500\nsentinel failover-timeout shop 3000\n"
+    config = folder / "sentinel.conf"
+    lines = (
+        f"port {port}",
+        "bind 127.0.0.1",
+        f"dir {folder}",
+        f"sentinel monitor shop 127.0.0.1 {server.port} 1",
+        "sentinel down-after-milliseconds shop 500",
+        "sentinel failover-timeout shop 3000",
+        *more,
     )
-    sentinel = RedisServer(server.binary, tmp_path / "sentinel", port=port)
+    config.write_text("\n".join(lines) + "\n")
     command = [server.binary, str(config), "--sentinel"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            wait_for(lambda: b"slaves=1" in sentinel.try_ask("INFO", "sentinel"))
-            shop = shop_at(shop_program, tmp_path / "shop", 0)
-            shop.settings["redis"] = {"url": f"redis+sentinel://127.0.0.1:{port}/shop"}
-            shop.settings["journal"] = "redis.wait(1)"
-            run = shop.start(1_000_000)
-            shop.wait_for(100, run)
-            server.kill()
-            wait_for(lambda: b"role:master" in replica.ask("INFO", "replication"), 60)
-            # The old primary comes back as a replica of the new one.
-            server.start()
-            had = shop.acknowledged()
-            shop.wait_for(had + 50, run)
-            assert run.poll() is None, ends(run)
-            run.kill()
-            run.communicate()
-            acknowledged = shop.acknowledged()
-            assert acknowledged >= had + 50
-            assert shop.judge().acknowledged == acknowledged
+            yield RedisServer(server.binary, folder / "sentinel", port=port)
         finally:
             process.kill()
+
+
+def test_sentinels_name_the_primary_before_and_after_a_failover(
+    shop_program: Path, tmp_path: Path, server: RedisServer, replica: RedisServer
+) -> None:
+    with sentinel(tmp_path, server) as watching:
+        wait_for(lambda: b"slaves=1" in watching.try_ask("INFO", "sentinel"))
+        shop = shop_at(shop_program, tmp_path / "shop", 0)
+        shop.settings["redis"] = {"url": f"redis+sentinel://127.0.0.1:{watching.port}/shop"}
+        shop.settings["journal"] = "redis.wait(1)"
+        run = shop.start(1_000_000)
+        shop.wait_for(100, run)
+        server.kill()
+        wait_for(lambda: b"role:master" in replica.ask("INFO", "replication"), 60)
+        # The old primary comes back as a replica of the new one.
+        server.start()
+        had = shop.acknowledged()
+        shop.wait_for(had + 50, run)
+        assert run.poll() is None, ends(run)
+        run.kill()
+        run.communicate()
+        acknowledged = shop.acknowledged()
+        assert acknowledged >= had + 50
+        assert shop.judge().acknowledged == acknowledged
+
+
+def test_sentinels_and_servers_that_want_a_password(tmp_path: Path, server: RedisServer) -> None:
+    password = ("requirepass s3cret", "sentinel auth-pass shop s3cret")
+    with sentinel(tmp_path, server, *password) as watching:
+        wait_for(lambda: b"NOAUTH" in watching.try_ask("PING"))
+        assert server.ask("CONFIG", "SET", "requirepass", "s3cret") == b"+OK"
+        works(tmp_path / "data", url=f"redis+sentinel://:s3cret@127.0.0.1:{watching.port}/shop")
+        with pytest.raises(holdfast.OpenError) as raised:
+            holdfast.Engine.open(
+                tmp_path / "other",
+                journal="redis.always",
+                redis={"url": f"redis+sentinel://127.0.0.1:{watching.port}/shop"},
+            )
+        assert "NOAUTH" in str(raised.value)
 
 
 def is_joined(node: RedisServer) -> bool:
