@@ -10,10 +10,13 @@ mod shop;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use holdfast_engine::domain::event::Record;
 use holdfast_engine::domain::orders::lifecycle::Node;
 use holdfast_engine::domain::time::{DAY, MINUTE};
 use holdfast_engine::engine::{Engine, Settings, replay_folder};
+use holdfast_engine::journal::{FileJournal, FileOptions, Journal, Progress, Queue, Taken};
 use holdfast_engine::wire::pb;
+use prost::Message;
 use serde::{Deserialize, Serialize};
 use shop::{Shop, ask, copy, order, place, snapshot, stock};
 
@@ -350,4 +353,41 @@ fn all_kinds(shop: &Shop, engine: &Engine) {
     while engine.metrics().due_backlog > 0 {
         std::thread::yield_now();
     }
+}
+
+/// A record as a later version would write it: with an event that this one does not know.
+fn record_of_a_later_version(at: i64) -> Vec<u8> {
+    // Field 201 of the entry, with two bytes in it; it is field 9 of the record.
+    let event = [0xca, 0x0c, 0x02, 0x08, 0x01];
+    let mut record = Record {
+        at,
+        ..Record::default()
+    }
+    .encode_to_vec();
+    record.extend([0x4a, event.len() as u8]);
+    record.extend(event);
+    record
+}
+
+#[test]
+fn an_event_of_a_later_version_refuses_the_start_and_names_its_record() {
+    let shop = Shop::new("later");
+    stock(&shop.open());
+    let (mut files, recovery) =
+        FileJournal::open(&shop.root.join("journal"), FileOptions::default()).expect("a journal");
+    let mut queue: Queue<()> = Queue::behind(recovery.last_seq);
+    let (seq, _) = queue.append(&record_of_a_later_version(i64::MAX / 2));
+    let mut taken = Taken::default();
+    queue.take(&mut taken);
+    let committed = files.commit(&taken.group()).expect("written");
+    assert!(matches!(committed, Progress::Durable), "{committed:?}");
+    drop(files);
+    let refused = Engine::open(shop.settings());
+    let error = refused.err().expect("refused").to_string();
+    assert!(
+        error.contains(&seq.to_string()) && error.contains("newer version"),
+        "{error}"
+    );
+    let report = replay_folder(&shop.root, None).err().expect("refused");
+    assert_eq!(report.to_string(), error);
 }

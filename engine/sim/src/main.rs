@@ -84,7 +84,8 @@ fn run_all(options: &Options) -> ExitCode {
     } else {
         1
     });
-    let (mut steps, mut records, mut crashes, mut acknowledged) = (0, 0, 0, 0);
+    let (mut steps, mut records, mut acknowledged) = (0, 0, 0);
+    let (mut crashes, mut power_cuts) = (0, 0);
     let mut seeds = 0;
     for seed in (options.seed..).take(usize::try_from(count).unwrap_or(usize::MAX)) {
         let over = options
@@ -111,6 +112,7 @@ fn run_all(options: &Options) -> ExitCode {
         steps += finished.tally.steps;
         records += finished.tally.records;
         crashes += finished.tally.crashes;
+        power_cuts += finished.tally.power_cuts;
         acknowledged += finished.tally.acknowledged;
         if count == 1 {
             println!(
@@ -121,7 +123,7 @@ fn run_all(options: &Options) -> ExitCode {
     }
     let seconds = began.elapsed().as_secs_f64();
     println!(
-        "{seeds} seeds, {steps} steps, {records} records, {acknowledged} replies, {crashes} crashes in {seconds:.1} s: {:.0} steps/s",
+        "{seeds} seeds, {steps} steps, {records} records, {acknowledged} acknowledged, {crashes} crashes, {power_cuts} of them power cuts, in {seconds:.1} s: {:.0} steps/s",
         steps as f64 / seconds
     );
     ExitCode::SUCCESS

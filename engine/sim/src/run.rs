@@ -56,6 +56,8 @@ pub struct Tally {
     pub records: u64,
     pub groups: u64,
     pub crashes: u64,
+    /// Of the crashes, those of the whole machine.
+    pub power_cuts: u64,
     pub snapshots: u64,
     pub repeats: u64,
     pub refusals: u64,
@@ -768,6 +770,7 @@ impl Runner {
 
     fn cut_power(&mut self, seed: u64) {
         self.power_was_cut = true;
+        self.tally.power_cuts += 1;
         self.ground.disk.power_cut(seed);
     }
 
