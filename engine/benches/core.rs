@@ -14,7 +14,7 @@ use holdfast_engine::domain::command::{Command, RequestKey, Submission};
 use holdfast_engine::domain::orders::lifecycle::{Node, Role};
 use holdfast_engine::domain::state::{Decision, State};
 use holdfast_engine::engine::{Call, Engine, Settings};
-use holdfast_engine::journal::{FileJournal, FileOptions, Journal, Progress, Writer};
+use holdfast_engine::journal::{FileJournal, FileOptions, Journal, Writer};
 use holdfast_engine::wire::pb;
 use house::{House, START, advance, confirm, place};
 use prost::Message;
@@ -223,10 +223,7 @@ fn journal(criterion: &mut Criterion) {
         .expect("opened")
         .0;
     assert_eq!(opened.last_seq(), 0);
-    let writer = Arc::new(Writer::start(
-        Box::new(opened),
-        Box::new(|| Ok(Progress::Durable)),
-    ));
+    let writer = Arc::new(Writer::start(Box::new(opened), Box::new(|| Ok(()))));
     let record = [7_u8; 100];
     group.bench_function("append and wait, one at a time", |bencher| {
         bencher.iter(|| {

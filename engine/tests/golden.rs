@@ -383,11 +383,11 @@ fn an_event_of_a_later_version_refuses_the_start_and_names_its_record() {
     assert!(matches!(committed, Progress::Durable), "{committed:?}");
     drop(files);
     let refused = Engine::open(shop.settings());
-    let error = refused.err().expect("refused").to_string();
+    let error = refused.expect_err("refused").to_string();
     assert!(
         error.contains(&seq.to_string()) && error.contains("newer version"),
         "{error}"
     );
-    let report = replay_folder(&shop.root, None).err().expect("refused");
+    let report = replay_folder(&shop.root, None).expect_err("refused");
     assert_eq!(report.to_string(), error);
 }

@@ -322,10 +322,7 @@ fn many_threads_append_and_every_one_is_durable_before_it_is_told() {
         .expect("sound")
         .0;
     let reader = journal.reader();
-    let writer = Arc::new(Writer::start(
-        Box::new(journal),
-        Box::new(|| Ok(Progress::Durable)),
-    ));
+    let writer = Arc::new(Writer::start(Box::new(journal), Box::new(|| Ok(()))));
     std::thread::scope(|scope| {
         for _ in 0..8 {
             let (writer, reader) = (Arc::clone(&writer), Arc::clone(&reader));
@@ -388,7 +385,7 @@ fn the_first_failure_poisons_the_journal() {
             inner: MemoryJournal::default(),
             left: 1,
         }),
-        Box::new(|| Ok(Progress::Durable)),
+        Box::new(|| Ok(())),
     );
     let first = writer.append(b"a");
     writer.wait(first, None).expect("the first is durable");
@@ -417,7 +414,7 @@ fn the_first_failure_poisons_the_journal() {
 fn a_check_beside_a_busy_writer_finds_nothing_torn() {
     let folder = Folder::new("beside");
     let opened = FileJournal::open(&folder.0, FileOptions::default()).expect("opened");
-    let writer = Writer::start(Box::new(opened.0), Box::new(|| Ok(Progress::Durable)));
+    let writer = Writer::start(Box::new(opened.0), Box::new(|| Ok(())));
     let reports: Vec<_> = std::thread::scope(|scope| {
         let writing = scope.spawn(|| {
             for _ in 0..3_000 {
@@ -479,7 +476,7 @@ fn a_full_queue_is_told_with_its_numbers_and_empties_again() {
         inner: MemoryJournal::default(),
         go,
     };
-    let writer = Writer::start(Box::new(journal), Box::new(|| Ok(Progress::Durable)));
+    let writer = Writer::start(Box::new(journal), Box::new(|| Ok(())));
     let record = vec![7; 1 << 20];
     let mut appended = 0;
     while writer.overloaded().is_none() {

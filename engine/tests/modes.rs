@@ -233,7 +233,7 @@ fn records_of_many_threads_are_durable_when_their_callers_are_told_and_stand_in_
     for place in places() {
         let (journal, _) = place.open();
         let reader = journal.reader();
-        let writer = Arc::new(Writer::start(journal, Box::new(|| Ok(Progress::Durable))));
+        let writer = Arc::new(Writer::start(journal, Box::new(|| Ok(()))));
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 let (writer, reader) = (Arc::clone(&writer), Arc::clone(&reader));

@@ -255,6 +255,47 @@ fn an_older_owner_is_fenced_and_none_of_its_writes_lands() {
 }
 
 #[test]
+fn documents_land_with_the_group_that_refers_to_them_or_not_at_all() {
+    if skipped() {
+        return;
+    }
+    let server = TestServer::start(&ALWAYS);
+    let proxy = Proxy::start(server.port);
+    let mut options = server.options();
+    options.url = format!("redis://127.0.0.1:{}", proxy.port);
+    let mut old = RedisJournal::open(&options, Mode::RedisAlways)
+        .expect("sound")
+        .0;
+    let mut documents = old.documents(&options).expect("documents");
+    documents.put(7, b"first");
+    assert_eq!(documents.count().expect("counted"), 0);
+    assert_eq!(
+        documents.get(7).expect("waits").as_deref(),
+        Some(&b"first"[..])
+    );
+    proxy.swallow_next_reply();
+    let again = try_commit(&mut old, 1..=1).expect("unknown");
+    assert!(matches!(again, Progress::Again { .. }), "{again:?}");
+    documents.put(8, b"second");
+    // The same group again takes what came meanwhile along.
+    commit(&mut old, 1..=1);
+    assert_eq!(documents.count().expect("counted"), 2);
+    assert_eq!(
+        documents.get(7).expect("there").as_deref(),
+        Some(&b"first"[..])
+    );
+    // Fenced, it leaves no document behind either.
+    server.ask(&["HSET", HEAD, "until", "0"]);
+    let mut new = server.open(Mode::RedisAlways);
+    documents.put(9, b"late");
+    failed(try_commit(&mut old, 2..=2));
+    commit(&mut new, 2..=2);
+    let mut documents = new.documents(&server.options()).expect("documents");
+    assert_eq!(documents.count().expect("counted"), 2);
+    assert_eq!(documents.get(9).expect("asked"), None);
+}
+
+#[test]
 fn one_flipped_bit_refuses_the_start_and_names_the_records() {
     if skipped() {
         return;
@@ -584,7 +625,7 @@ fn a_server_killed_in_the_middle_of_commits_loses_nothing_and_doubles_nothing() 
     let mut server = TestServer::start(&ALWAYS);
     let writer = Writer::start(
         Box::new(server.open(Mode::RedisAlways)),
-        Box::new(|| Ok(Progress::Durable)),
+        Box::new(|| Ok(())),
     );
     let (told, heard) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {

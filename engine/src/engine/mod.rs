@@ -33,7 +33,6 @@ use crate::domain::orders::lifecycle::Role;
 use crate::domain::outcome::Answer;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::state::{Decision, Finding, State};
-use crate::journal::redis::RedisDocuments;
 use crate::journal::{
     CommitError, Durability, FileJournal, FileOptions, Folder, FolderLock, Journal, JournalError,
     MemoryJournal, Mode, Reader, Recovery, RedisJournal, Space, StreamError, Writer,
@@ -1147,9 +1146,9 @@ fn open_redis(path: &Path, settings: &Settings) -> Result<Opened, OpenError> {
         settings.journal,
         &options.place(),
     )?;
-    let documents = || RedisDocuments::new(&options).map_err(unfit);
     let ring = key_file(path, settings.key_file.as_deref());
-    let vault = Vault::open_server(documents()?, documents()?, &ring)?;
+    let documents = journal.documents(&options).map_err(unfit)?;
+    let vault = Vault::open_server(documents, &ring)?;
     Ok((Box::new(journal), recovery, vault))
 }
 

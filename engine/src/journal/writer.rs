@@ -53,7 +53,7 @@ pub struct Away {
 
 type Completion = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
 type Hook = Box<dyn Fn() + Send + Sync>;
-type BeforeCommit = Box<dyn FnMut() -> io::Result<Progress> + Send>;
+type BeforeCommit = Box<dyn FnMut() -> io::Result<()> + Send>;
 
 /// What the journal thread and its callers share under one lock.
 struct Desk {
@@ -373,7 +373,7 @@ fn run(
         match next {
             Next::Commit => {
                 let began = Instant::now();
-                persist(shared, &mut before_commit)?;
+                before_commit()?;
                 let group = taken.group();
                 persist(shared, || journal.commit(&group))?;
                 shared.publish(&taken, began.elapsed());

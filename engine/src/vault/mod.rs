@@ -26,13 +26,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use parking_lot::Mutex;
 
-use crate::journal::Progress;
 use crate::journal::redis::{Fault, RedisDocuments};
 
 pub use ring::KeyRing;
@@ -126,19 +124,10 @@ impl DocumentRef {
 #[derive(Debug)]
 enum Store {
     Files(Vec<(File, PathBuf)>),
-    Server(Box<Shelved>),
+    /// Their place is a number drawn at random: an engine that was fenced and does not
+    /// know it yet must not write where its successor does.
+    Server(Box<RedisDocuments>),
     Memory(Vec<u8>),
-}
-
-/// Documents on a server. Their place is a number drawn at random: an engine that was
-/// fenced and does not know it yet must not write where its successor does.
-#[derive(Debug)]
-struct Shelved {
-    /// One connection writes, in the journal thread; one reads.
-    writer: Arc<Mutex<RedisDocuments>>,
-    reader: RedisDocuments,
-    /// Sealed, and not known to be on the server yet.
-    waiting: Vec<(u64, Arc<[u8]>)>,
 }
 
 #[derive(Debug)]
@@ -191,12 +180,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError`] if the server cannot be reached or the ring is not readable.
-    pub fn open_server(
-        mut reader: RedisDocuments,
-        writer: RedisDocuments,
-        key_file: &Path,
-    ) -> Result<Self, VaultError> {
-        let count = reader.count().map_err(VaultError::server)?;
+    pub fn open_server(mut documents: RedisDocuments, key_file: &Path) -> Result<Self, VaultError> {
+        let count = documents.count().map_err(VaultError::server)?;
         if count > 0 && !key_file.exists() {
             return Err(VaultError::Ring {
                 path: key_file.to_owned(),
@@ -208,11 +193,7 @@ impl Vault {
         let ring = KeyRing::open(key_file)?;
         Ok(Self {
             shelf: Mutex::new(Shelf {
-                store: Store::Server(Box::new(Shelved {
-                    writer: Arc::new(Mutex::new(writer)),
-                    reader,
-                    waiting: Vec::new(),
-                })),
+                store: Store::Server(Box::new(documents)),
                 end: 0,
                 dirty: false,
             }),
@@ -349,14 +330,15 @@ impl Vault {
     ///
     /// # Errors
     /// Whatever the disk says; it must not be tried again.
-    pub fn sync(&self) -> io::Result<Progress> {
-        // Disk and server are waited for without the lock, so that sealing goes on.
+    pub fn sync(&self) -> io::Result<()> {
+        // The disk is waited for without the lock, so that sealing goes on.
         let mut shelf = self.shelf.lock();
         if !shelf.dirty {
-            return Ok(Progress::Durable);
+            return Ok(());
         }
         match &shelf.store {
-            Store::Memory(_) => {}
+            // A journal on a server takes them along with its next group.
+            Store::Memory(_) | Store::Server(_) => {}
             Store::Files(files) => {
                 let files = files.iter().map(|(file, _)| file.try_clone());
                 let files = files.collect::<io::Result<Vec<_>>>()?;
@@ -364,55 +346,31 @@ impl Vault {
                 drop(shelf);
                 files.iter().try_for_each(File::sync_data)?;
             }
-            Store::Server(shelved) => {
-                let (writer, waiting) = (Arc::clone(&shelved.writer), shelved.waiting.clone());
-                drop(shelf);
-                if let Err(Fault::Unreachable(detail) | Fault::Refused(detail)) =
-                    writer.lock().put(&waiting)
-                {
-                    return Ok(Progress::Again { detail });
-                }
-                self.shelf.lock().put_away(waiting.len());
-            }
         }
-        Ok(Progress::Durable)
+        Ok(())
     }
 }
 
-impl Shelved {
-    fn read(&mut self, number: u64) -> Result<Vec<u8>, VaultError> {
-        let waiting = self.waiting.iter().find(|(other, _)| *other == number);
-        let record = match waiting {
-            Some((_, record)) => Some(record.to_vec()),
-            None => self.reader.get(number).map_err(VaultError::server)?,
-        };
-        let record = record.ok_or(VaultError::Missing(number))?;
-        let whole = record.len() >= HEAD
-            && record[4..8] == crc_of(&record).to_le_bytes()
-            && record[..4] == ((record.len() - HEAD) as u64).to_le_bytes()[..4];
-        match whole {
-            true => Ok(record),
-            false => Err(VaultError::Damaged(number)),
-        }
+/// A document on a server, whole as it was written.
+fn read_whole(documents: &mut RedisDocuments, number: u64) -> Result<Vec<u8>, VaultError> {
+    let record = documents.get(number).map_err(VaultError::server)?;
+    let record = record.ok_or(VaultError::Missing(number))?;
+    let whole = record.len() >= HEAD
+        && record[4..8] == crc_of(&record).to_le_bytes()
+        && record[..4] == ((record.len() - HEAD) as u64).to_le_bytes()[..4];
+    match whole {
+        true => Ok(record),
+        false => Err(VaultError::Damaged(number)),
     }
 }
 
 impl Shelf {
-    /// So many of those that waited are on the server.
-    fn put_away(&mut self, count: usize) {
-        if let Store::Server(shelved) = &mut self.store {
-            shelved.waiting.drain(..count);
-            self.dirty = !shelved.waiting.is_empty();
-        }
-    }
-
     fn append(&mut self, record: &[u8]) -> Result<u64, VaultError> {
-        if let Store::Server(shelved) = &mut self.store {
+        if let Store::Server(documents) = &mut self.store {
             let mut number = [0; 8];
             random(&mut number)?;
             let number = u64::from_le_bytes(number);
-            shelved.waiting.push((number, record.into()));
-            self.dirty = true;
+            documents.put(number, record);
             return Ok(number);
         }
         let offset = self.end;
@@ -428,8 +386,8 @@ impl Shelf {
                 file.write_all_at(bytes, offset)
                     .map_err(VaultError::io("write", path.as_path()))
             }),
-            Store::Server(shelved) => {
-                let sent = shelved.reader.put(&[(offset, bytes.into())]);
+            Store::Server(documents) => {
+                let sent = documents.replace(offset, bytes);
                 sent.map_err(VaultError::server)
             }
             Store::Memory(shelf) => {
@@ -452,8 +410,8 @@ impl Shelf {
 
     /// The whole record from the first copy that has it as it was written.
     fn read(&mut self, offset: u64) -> Result<Vec<u8>, VaultError> {
-        if let Store::Server(shelved) = &mut self.store {
-            return shelved.read(offset);
+        if let Store::Server(documents) = &mut self.store {
+            return read_whole(documents, offset);
         }
         if offset + HEAD as u64 > self.end {
             return Err(VaultError::Missing(offset));

@@ -56,6 +56,7 @@ struct Home {
     endpoint: Endpoint,
     stream: String,
     head: String,
+    documents: String,
 }
 
 /// A connection and the names of the scripts that it may call.
@@ -100,6 +101,7 @@ impl RedisServer {
                 endpoint: Endpoint::new(options)?,
                 stream: options.key("journal"),
                 head: options.key("head"),
+                documents: options.key("documents"),
             },
             live: None,
         })
@@ -259,14 +261,13 @@ impl Server for RedisServer {
             let group = entry.group.to_string();
             let seq = entry.last_seq.to_string();
             let hash = hex(&entry.hash);
-            let more: [&[u8]; 4] = [
-                group.as_bytes(),
-                seq.as_bytes(),
-                hash.as_bytes(),
-                entry.frame,
-            ];
             let script = &scripts[Script::Append as usize];
-            owned(home, script, lease, entry.group - 1, &more)
+            let mut append = owned(home, script, lease, entry.group - 1, &[]);
+            append.arg(group).arg(seq).arg(hash).arg(entry.frame);
+            for (number, document) in entry.documents {
+                append.arg(number).arg(&document[..]);
+            }
+            append
         };
         let (reply, replicas) = match wait {
             Wait::Reply => (self.ask_one(append)?, 0),
@@ -340,8 +341,8 @@ impl Server for RedisServer {
 /// A call of a script with its keys.
 fn call(home: &Home, script: &str) -> Cmd {
     let mut call = redis::cmd("EVALSHA");
-    call.arg(script).arg(2).arg(&home.stream);
-    call.arg(&home.head);
+    call.arg(script).arg(3).arg(&home.stream);
+    call.arg(&home.head).arg(&home.documents);
     call
 }
 

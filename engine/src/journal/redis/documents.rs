@@ -1,17 +1,40 @@
 //! Sealed documents beside the journal: one hash, a field for each document.
+//!
+//! They reach the server in the call that appends the group whose records refer to
+//! them: whatever happens to a server or its replicas, both are there or neither.
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use redis::{Connection, ConnectionLike, RedisError, Value};
 
 use super::endpoint::Endpoint;
 use super::{Fault, RedisOptions, StreamError};
+
+/// A document and the number that was drawn for it.
+pub type Document = (u64, Arc<[u8]>);
+
+/// What goes to the server with the next group.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(Mutex<Vec<Document>>);
+
+impl Waiting {
+    pub(super) fn all(&self) -> Vec<Document> {
+        self.0.lock().clone()
+    }
+
+    /// So many of those that waited are on the server.
+    pub(super) fn put_away(&self, count: usize) {
+        self.0.lock().drain(..count);
+    }
+}
 
 /// Documents by the number that was drawn for them.
 pub struct RedisDocuments {
     endpoint: Endpoint,
     key: String,
     live: Option<Connection>,
+    waiting: Arc<Waiting>,
 }
 
 impl std::fmt::Debug for RedisDocuments {
@@ -24,28 +47,27 @@ impl std::fmt::Debug for RedisDocuments {
 
 impl RedisDocuments {
     /// The documents of a journal; the first operation connects.
-    ///
-    /// # Errors
-    /// [`StreamError::Option`] for options that cannot be used.
-    pub fn new(options: &RedisOptions) -> Result<Self, StreamError> {
+    pub(super) fn new(options: &RedisOptions, waiting: Arc<Waiting>) -> Result<Self, StreamError> {
         Ok(Self {
             endpoint: Endpoint::new(options)?,
             key: options.key("documents"),
             live: None,
+            waiting,
         })
     }
 
-    /// Writes documents. What the journal appends afterwards is durable only together
-    /// with them, whatever it waits for: a server keeps the order of its writes.
+    /// Gives a document to the next group.
+    pub fn put(&self, number: u64, document: &[u8]) {
+        self.waiting.0.lock().push((number, document.into()));
+    }
+
+    /// Writes over a document that the server has.
     ///
     /// # Errors
-    /// [`Fault::Unreachable`]: they may be written again.
-    pub fn put(&mut self, documents: &[(u64, Arc<[u8]>)]) -> Result<(), Fault> {
+    /// [`Fault::Unreachable`]: it may be tried again.
+    pub fn replace(&mut self, number: u64, document: &[u8]) -> Result<(), Fault> {
         let mut put = redis::cmd("HSET");
-        put.arg(&self.key);
-        for (number, document) in documents {
-            put.arg(number).arg(&document[..]);
-        }
+        put.arg(&self.key).arg(number).arg(document);
         match self.ask(&put)? {
             Value::Int(_) => Ok(()),
             _ => Err(self.strange()),
@@ -57,6 +79,10 @@ impl RedisDocuments {
     /// # Errors
     /// [`Fault::Unreachable`]: it may be read again.
     pub fn get(&mut self, number: u64) -> Result<Option<Vec<u8>>, Fault> {
+        let waiting = self.waiting.all();
+        if let Some((_, document)) = waiting.iter().find(|(other, _)| *other == number) {
+            return Ok(Some(document.to_vec()));
+        }
         let mut get = redis::cmd("HGET");
         get.arg(&self.key).arg(number);
         match self.ask(&get)? {

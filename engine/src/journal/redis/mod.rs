@@ -21,7 +21,8 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use self::connection::RedisServer;
-pub use self::documents::RedisDocuments;
+use self::documents::Waiting;
+pub use self::documents::{Document, RedisDocuments};
 use self::endpoint::Endpoint;
 use self::reader::{Index, RedisReader};
 pub use self::server::{
@@ -274,6 +275,8 @@ pub struct RedisJournal {
     lease: Lease,
     mode: Mode,
     index: Arc<RwLock<Index>>,
+    /// Documents that go with the next group.
+    waiting: Arc<Waiting>,
     next_group: u64,
     next_seq: u64,
     chain: Chain,
@@ -330,6 +333,14 @@ impl RedisJournal {
         }
     }
 
+    /// The documents beside this journal.
+    ///
+    /// # Errors
+    /// [`StreamError::Option`] for options that cannot be used.
+    pub fn documents(&self, options: &RedisOptions) -> Result<RedisDocuments, StreamError> {
+        RedisDocuments::new(options, Arc::clone(&self.waiting))
+    }
+
     /// The same on any server, with a lease that is not taken yet.
     ///
     /// # Errors
@@ -357,6 +368,7 @@ impl RedisJournal {
             lease,
             mode,
             index: Arc::new(RwLock::new(index)),
+            waiting: Arc::default(),
             next_group: walk.next_group,
             next_seq: walk.next_seq,
             chain: walk.chain.unwrap_or_default(),
@@ -392,11 +404,13 @@ impl RedisJournal {
             group,
         );
         let hash = frame::chain_of(&frame);
+        let documents = self.waiting.all();
         let entry = NewEntry {
             group: self.next_group,
             last_seq: group.first_seq + u64::from(group.count) - 1,
             hash,
             frame: &frame,
+            documents: &documents,
         };
         let placed = place(
             self.server.as_mut(),
@@ -433,6 +447,7 @@ impl RedisJournal {
                 ),
             });
         }
+        self.waiting.put_away(documents.len());
         self.index
             .write()
             .push(self.next_group, group.first_seq, group.count, bytes);

@@ -4,6 +4,7 @@
 //! clock, waiting for replicas is the server's, and no thread is started.
 
 use super::super::frame::Chain;
+use super::documents::Document;
 use super::settings::Settings;
 
 /// Why an operation has no answer.
@@ -121,6 +122,8 @@ pub struct NewEntry<'a> {
     /// The chain value that the group after this one carries.
     pub hash: Chain,
     pub frame: &'a [u8],
+    /// What its records refer to; at most what waits.
+    pub documents: &'a [Document],
 }
 
 /// The answer to an append.
@@ -154,7 +157,7 @@ pub trait Server: Send + std::fmt::Debug {
     /// [`Fault::Unreachable`]: the same lease may be taken again.
     fn acquire(&mut self, lease: &Lease) -> Result<Acquired, Fault>;
 
-    /// Appends behind the group before it, renews the lease and waits. The very
+    /// Appends with its documents behind the group before it, renews the lease and waits. The very
     /// same entry is done already if it is the last one.
     ///
     /// # Errors

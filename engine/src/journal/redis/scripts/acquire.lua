@@ -1,4 +1,4 @@
--- KEYS: the stream, its head. ARGV: token and name of the caller, its lease in ms.
+-- KEYS: the stream, its head, the documents. ARGV: token and name of the caller, its lease in ms.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local head = redis.call('HMGET', KEYS[2],

@@ -1,5 +1,5 @@
 -- Begins every script but the one that takes the lease.
--- KEYS: the stream, its head. ARGV: epoch and token of the caller, its last group, its lease in ms.
+-- KEYS: the stream, its head, the documents. ARGV: epoch and token of the caller, its last group, its lease in ms.
 -- The head says which group is the last one and which the first, so that the length of
 -- the stream tells whether anybody removed or added anything.
 local function now()
