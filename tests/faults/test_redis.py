@@ -376,6 +376,7 @@ def test_a_partition_fills_a_bounded_queue_then_refuses_and_heals(
                 break
         assert asked[str(number)] == "JOURNAL_UNREACHABLE", asked
         assert set(asked.values()) == {"DEADLINE_EXCEEDED", "JOURNAL_UNREACHABLE"}
+        wait_for(lambda: away(engine) > 0)
         proxy.drop_requests = proxy.drop_replies = False
         proxy.cut()
 
@@ -387,10 +388,17 @@ def test_a_partition_fills_a_bounded_queue_then_refuses_and_heals(
         # Every doubt is resolved by asking again: done once, whatever was told.
         for again in range(number):
             wait_for(functools.partial(done, again))
+        assert away(engine) == 0
         (stock,) = engine.get_stock("cup").stock
         assert stock.held == 100 * (number + 1)
         assert not engine.audit().findings
     proxy.stop()
+
+
+def away(engine: holdfast.Engine) -> int:
+    journal = engine.metrics()["journal"]
+    assert isinstance(journal, dict)
+    return int(journal["away_seconds"])
 
 
 def an_order(number: str) -> dict[str, object]:

@@ -99,6 +99,8 @@ pub struct WriterMetrics {
     pub bytes: u64,
     pub last_group_records: u64,
     pub backlog_bytes: u64,
+    /// How long what the journal needs has been out of reach; 0 if it is there.
+    pub away_seconds: u64,
     pub commit_us_sum: u64,
     /// Upper bound in microseconds and number of commits at or below it.
     pub commit_us_buckets: Vec<(u64, u64)>,
@@ -300,6 +302,7 @@ impl Writer {
             bytes: get(&counts.bytes),
             last_group_records: get(&counts.last_group),
             backlog_bytes: get(&self.shared.backlog),
+            away_seconds: self.away().map_or(0, |away| away.since.elapsed().as_secs()),
             commit_us_sum: get(&counts.sync_us),
             poisoned: self.poisoned(),
         }
