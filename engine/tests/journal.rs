@@ -1,8 +1,9 @@
 //! The journal: what was acknowledged comes back, and nothing else is invented.
 
+mod records;
+
 use std::fs;
 use std::io;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use holdfast_engine::journal::{
     CommitError, Durability, FileJournal, FileOptions, FolderLock, Group, Journal, JournalError,
     MemoryJournal, Progress, Reader, Writer, verify,
 };
+use records::{all, commit, record};
 
 /// A folder that is removed with the test.
 struct Folder(PathBuf);
@@ -43,43 +45,6 @@ fn open(folder: &Path) -> FileJournal {
     FileJournal::open(folder, small())
         .expect("a sound journal")
         .0
-}
-
-fn record(seq: u64) -> Vec<u8> {
-    format!("record {seq} {}", "x".repeat((seq % 40) as usize)).into_bytes()
-}
-
-/// Commits records of `seqs` as one group.
-fn commit(journal: &mut dyn Journal, seqs: std::ops::RangeInclusive<u64>) {
-    let mut body = Vec::new();
-    let first_seq = *seqs.start();
-    let count = u32::try_from(seqs.clone().count()).expect("few");
-    for seq in seqs {
-        let record = record(seq);
-        body.push(u8::try_from(record.len()).expect("short records"));
-        body.extend_from_slice(&record);
-    }
-    let group = Group {
-        first_seq,
-        count,
-        body: &body,
-    };
-    assert_eq!(
-        journal.commit(&group).expect("committed"),
-        Progress::Durable
-    );
-}
-
-fn all(reader: &dyn Reader) -> Vec<u64> {
-    let mut seen = Vec::new();
-    reader
-        .scan(1, u64::MAX, &mut |seq, bytes| {
-            assert_eq!(bytes, record(seq), "record {seq} changed");
-            seen.push(seq);
-            ControlFlow::Continue(())
-        })
-        .expect("readable");
-    seen
 }
 
 #[test]

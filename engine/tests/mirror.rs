@@ -1,12 +1,14 @@
 //! Two copies of a journal: what one of them lost comes back from the other.
 
+mod records;
+
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use holdfast_engine::journal::{
-    FileJournal, FileOptions, Group, Journal, JournalError, Progress, Reader, Recovery, verify,
+    FileJournal, FileOptions, Group, Journal, JournalError, Progress, Recovery, verify,
 };
+use records::{all, commit};
 
 /// Both folders of a journal; removed with the test.
 struct Pair(PathBuf);
@@ -64,39 +66,12 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn commit(journal: &mut FileJournal, seq: u64) {
-    let record = format!("record {seq}").into_bytes();
-    let mut body = vec![u8::try_from(record.len()).expect("short")];
-    body.extend_from_slice(&record);
-    let group = Group {
-        first_seq: seq,
-        count: 1,
-        body: &body,
-    };
-    assert_eq!(
-        journal.commit(&group).expect("committed"),
-        Progress::Durable
-    );
-}
-
-fn all(reader: &dyn Reader) -> Vec<u64> {
-    let mut seen = Vec::new();
-    reader
-        .scan(1, u64::MAX, &mut |seq, bytes| {
-            assert_eq!(bytes, format!("record {seq}").as_bytes());
-            seen.push(seq);
-            ControlFlow::Continue(())
-        })
-        .expect("readable");
-    seen
-}
-
 /// Twelve records over several segments.
 fn written(name: &str) -> Pair {
     let pair = Pair::new(name);
     let (mut journal, _) = pair.open().expect("new");
     for seq in 1..=12 {
-        commit(&mut journal, seq);
+        commit(&mut journal, seq..=seq);
     }
     journal.seal().expect("sealed");
     assert!(
@@ -158,7 +133,7 @@ fn rot_under_a_running_engine_is_mended_by_a_scrub() {
     let pair = Pair::new("scrub");
     let (mut journal, _) = pair.open().expect("new");
     for seq in 1..=12 {
-        commit(&mut journal, seq);
+        commit(&mut journal, seq..=seq);
     }
     let reader = journal.reader();
     assert_eq!(reader.scrub(&mut |_| {}).expect("sound").mended_frames, 0);
@@ -173,7 +148,7 @@ fn rot_under_a_running_engine_is_mended_by_a_scrub() {
     let found = reader.scrub(&mut |bytes| read += bytes).expect("mended");
     assert_eq!((found.mended_frames, read > 0), (2, true));
     assert_eq!(reader.scrub(&mut |_| {}).expect("sound").mended_frames, 0);
-    commit(&mut journal, 13);
+    commit(&mut journal, 13..=13);
     drop(journal);
     let report = verify(&pair.of(0), Some(&pair.of(1))).expect("sound");
     assert_eq!(
@@ -221,11 +196,11 @@ fn a_lost_folder_is_filled_from_the_other_one() {
 fn a_group_that_reached_one_copy_only_is_kept_at_every_torn_length_of_the_other() {
     let pair = Pair::new("half");
     let (mut journal, _) = pair.open().expect("new");
-    commit(&mut journal, 1);
+    commit(&mut journal, 1..=1);
     let path = segments(&pair.of(0)).pop().expect("one");
     let name = path.file_name().expect("a name").to_owned();
     let before = content(&pair.of(0))[0].len();
-    commit(&mut journal, 2);
+    commit(&mut journal, 2..=2);
     drop(journal);
     let after = content(&pair.of(0))[0].len();
     for copy in 0..2 {

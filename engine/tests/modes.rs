@@ -1,16 +1,17 @@
 //! One suite for every journal: what the trait promises, in each mode.
 
+mod records;
 mod server;
 
-use std::ops::{ControlFlow, RangeInclusive};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use holdfast_engine::journal::{
-    FileJournal, FileOptions, Group, Journal, JournalError, MemoryJournal, Mode, Progress, Reader,
-    Recovery, RedisJournal, Writer,
+    FileJournal, FileOptions, Journal, JournalError, MemoryJournal, Mode, Recovery, RedisJournal,
+    Writer,
 };
+use records::{all, commit, record};
 use server::{ALWAYS, TestServer, skipped};
 
 /// A journal that can be opened again and again.
@@ -102,41 +103,6 @@ fn places() -> Vec<Place> {
         places.push(Place::new(mode, false, vec![primary, replica]));
     }
     places
-}
-
-fn record(seq: u64) -> Vec<u8> {
-    format!("record {seq} {}", "x".repeat((seq % 40) as usize)).into_bytes()
-}
-
-fn commit(journal: &mut dyn Journal, seqs: RangeInclusive<u64>) {
-    let mut body = Vec::new();
-    for seq in seqs.clone() {
-        let record = record(seq);
-        body.push(u8::try_from(record.len()).expect("short records"));
-        body.extend_from_slice(&record);
-    }
-    let group = Group {
-        first_seq: *seqs.start(),
-        count: u32::try_from(seqs.count()).expect("few"),
-        body: &body,
-    };
-    let progress = (0..50).find_map(|_| match journal.commit(&group).expect("committed") {
-        Progress::Durable => Some(()),
-        // A replica that has just come may need a moment.
-        Progress::Again { .. } => None,
-    });
-    progress.expect("durable in the end");
-}
-
-fn all(reader: &dyn Reader) -> Vec<u64> {
-    let mut seen = Vec::new();
-    let scanned = reader.scan(reader.first_seq(), u64::MAX, &mut |seq, bytes| {
-        assert_eq!(bytes, record(seq), "record {seq} changed");
-        seen.push(seq);
-        ControlFlow::Continue(())
-    });
-    scanned.expect("readable");
-    seen
 }
 
 fn is_missing(read: Result<impl std::fmt::Debug, JournalError>, seq: u64) {

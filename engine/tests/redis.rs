@@ -1,67 +1,27 @@
 //! The Redis journal over real servers, which each test starts and ends itself.
 
+mod records;
 mod server;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use holdfast_engine::journal::{
-    Durability, Group, Journal, JournalError, Mode, Progress, Reader, RedisJournal, RedisOptions,
-    StreamError, Writer,
+    Durability, Journal, JournalError, Mode, Progress, RedisJournal, RedisOptions, StreamError,
+    Writer,
 };
+use records::{all, commit, record, try_commit};
 use server::{ALWAYS, TestServer, skipped};
 
 const STREAM: &str = "{holdfast:test}:journal";
 const HEAD: &str = "{holdfast:test}:head";
 
-fn record(seq: u64) -> Vec<u8> {
-    format!("record {seq} {}", "x".repeat((seq % 40) as usize)).into_bytes()
-}
-
-/// The body of a group of these records.
-fn body(seqs: RangeInclusive<u64>) -> Vec<u8> {
-    let mut body = Vec::new();
-    for seq in seqs {
-        let record = record(seq);
-        body.push(u8::try_from(record.len()).expect("short records"));
-        body.extend_from_slice(&record);
-    }
-    body
-}
-
-fn try_commit(journal: &mut RedisJournal, seqs: RangeInclusive<u64>) -> std::io::Result<Progress> {
-    let body = body(seqs.clone());
-    journal.commit(&Group {
-        first_seq: *seqs.start(),
-        count: u32::try_from(seqs.count()).expect("few"),
-        body: &body,
-    })
-}
-
-fn commit(journal: &mut RedisJournal, seqs: RangeInclusive<u64>) {
-    let progress = try_commit(journal, seqs).expect("committed");
-    assert_eq!(progress, Progress::Durable);
-}
-
 /// The text of the error that ends a journal.
 fn failed(outcome: std::io::Result<Progress>) -> String {
     outcome.expect_err("it is refused").to_string()
-}
-
-fn all(reader: &dyn Reader) -> Vec<u64> {
-    let mut seen = Vec::new();
-    reader
-        .scan(1, u64::MAX, &mut |seq, bytes| {
-            assert_eq!(bytes, record(seq), "record {seq} changed");
-            seen.push(seq);
-            ControlFlow::Continue(())
-        })
-        .expect("readable");
-    seen
 }
 
 fn upto(last: u64) -> Vec<u64> {

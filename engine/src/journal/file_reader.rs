@@ -11,7 +11,7 @@ use super::file::Index;
 use super::frame::{self, HEADER, Header};
 use super::segment::{Found, START};
 use super::survey::{Scope, Survey};
-use super::{JournalError, Reader, Scrubbed, each_record};
+use super::{JournalError, Reader, Scrubbed, records_among};
 
 /// Reads frames of the segments that the writer shares.
 #[derive(Debug)]
@@ -93,18 +93,8 @@ impl Reader for FileReader {
             if header.first_seq > upto_seq {
                 return Some(ControlFlow::Break(()));
             }
-            let mut seq = header.first_seq;
-            each_record(&frame[HEADER..], |record| {
-                let this = seq;
-                seq += 1;
-                if this < from_seq {
-                    ControlFlow::Continue(())
-                } else if this > upto_seq {
-                    ControlFlow::Break(())
-                } else {
-                    visit(this, record)
-                }
-            })
+            let body = &frame[HEADER..];
+            records_among(body, header.first_seq, from_seq..=upto_seq, visit)
         })
     }
 

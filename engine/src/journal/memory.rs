@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
-use super::{Durability, Group, Journal, JournalError, Progress, Reader, Scrubbed, each_record};
+use super::{Durability, Group, Journal, JournalError, Progress, Reader, Scrubbed, records_among};
 
 /// Groups in the order of their commit: first sequence number and body.
 type Groups = Arc<RwLock<Vec<(u64, Box<[u8]>)>>>;
@@ -96,18 +96,7 @@ impl Reader for MemoryReader {
             .partition_point(|(first, _)| *first <= from_seq)
             .saturating_sub(1);
         for (first, body) in &groups[start..] {
-            let mut seq = *first;
-            let walked = each_record(body, |record| {
-                let this = seq;
-                seq += 1;
-                if this < from_seq {
-                    ControlFlow::Continue(())
-                } else if this > upto_seq {
-                    ControlFlow::Break(())
-                } else {
-                    visit(this, record)
-                }
-            });
+            let walked = records_among(body, *first, from_seq..=upto_seq, visit);
             if walked
                 .expect("bodies in memory stay as they were made")
                 .is_break()

@@ -24,7 +24,7 @@ mod survey;
 mod writer;
 
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -280,6 +280,22 @@ impl JournalError {
 pub(crate) fn put_record(body: &mut Vec<u8>, record: &[u8]) {
     prost::encoding::encode_varint(record.len() as u64, body);
     body.extend_from_slice(record);
+}
+
+/// Visits those records of a group that are among `wanted`, and ends behind them.
+/// `None` if the body is malformed.
+pub(crate) fn records_among(
+    body: &[u8],
+    first_seq: u64,
+    wanted: RangeInclusive<u64>,
+    visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+) -> Option<ControlFlow<()>> {
+    let mut seqs = first_seq..;
+    each_record(body, |record| match seqs.next() {
+        Some(seq) if seq < *wanted.start() => ControlFlow::Continue(()),
+        Some(seq) if seq <= *wanted.end() => visit(seq, record),
+        _ => ControlFlow::Break(()),
+    })
 }
 
 /// Visits the records of a group's body. `None` if the body is malformed.

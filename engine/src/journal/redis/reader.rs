@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 
 use super::super::frame::{self, HEADER, Header};
-use super::super::{JournalError, Reader, Scrubbed, each_record};
+use super::super::{JournalError, Reader, Scrubbed, records_among};
 use super::StreamError;
 use super::server::{Fault, Lease, Origin, Server, StoredEntry};
 use super::walk::{Walk, missing, spoken};
@@ -206,19 +206,9 @@ impl Reader for RedisReader {
             if header.first_seq > upto_seq {
                 return Ok(ControlFlow::Break(()));
             }
-            let mut seq = header.first_seq;
-            each_record(&entry.frame[HEADER..], |record| {
-                let this = seq;
-                seq += 1;
-                if this < from_seq {
-                    ControlFlow::Continue(())
-                } else if this > upto_seq {
-                    ControlFlow::Break(())
-                } else {
-                    visit(this, record)
-                }
-            })
-            .ok_or_else(|| format!("the records of group {} do not add up", header.group))
+            let body = &entry.frame[HEADER..];
+            records_among(body, header.first_seq, from_seq..=upto_seq, visit)
+                .ok_or_else(|| format!("the records of group {} do not add up", header.group))
         })
     }
 
