@@ -148,6 +148,9 @@ def compact_journal(
 def diagnose_journal(path: str | os.PathLike[str]) -> str:
     """What of a damaged journal can be read, and what is lost; a JSON report."""
 
+def mirror_of(path: str | os.PathLike[str]) -> str | None:
+    """The mirror that a data folder was last opened with, if any."""
+
 def dump_journal(
     path: str | os.PathLike[str],
     from_seq: int,

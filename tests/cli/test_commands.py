@@ -1,6 +1,7 @@
 """The command line, as a person and as a script use it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -272,7 +273,7 @@ def test_a_ring_that_is_kept_apart_is_asked_for_and_tried(
     code, _, err = run(capsys, "backup", full, "--with-keys", *at)
     assert (code, "KEYS_MISSING" in err) == (3, True)
     code, out, _ = run(capsys, "backup", bare, *at)
-    assert (code, "thief" in out) == (0, True)
+    assert (code, "thief" in out, "nobody tried" in out) == (0, True, True)
     assert run(capsys, "backup", full, "--with-keys", "--key-file", str(ring), *at)[0] == 0
     code, out, _ = run(capsys, "restore", full, "--json")
     found = json.loads(out)
@@ -286,6 +287,45 @@ def test_a_ring_that_is_kept_apart_is_asked_for_and_tried(
     strange = str(tmp_path / "other" / "keys" / "ring.json")
     code, out, _ = run(capsys, "restore", bare, "--verify", "--keys", strange)
     assert (code, "does not open 1 of 1" in out) == (1, True)
+    again = str(tmp_path / "again")
+    code, out, _ = run(capsys, "backup", again, "--key-file", strange, *at)
+    assert (code, "does not open 1 of 1" in out) == (1, True)
+    inside = str(data / "backups" / "monday")
+    code, _, err = run(capsys, "backup", inside, *at)
+    assert (code, "BACKUP_INSIDE" in err, Path(inside).exists()) == (3, True, False)
+    code, _, err = run(capsys, "restore", bare, "--verify", "--to", str(tmp_path / "never"))
+    assert (code, "VERIFY_OR_RESTORE" in err) == (2, True)
+
+
+def test_a_folder_remembers_its_mirror(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One word, as a person types it.
+    monkeypatch.chdir(tmp_path)
+    with holdfast.Engine.open("shop", mirror="copy", key_file="ring.json") as engine:
+        engine.receive_stock(request_id="r", sku="cup", warehouse="hz", quantity=5)
+    data = ("--data", "shop")
+    monkeypatch.setenv("HOLDFAST_KEY_FILE", "ring.json")
+    assert run(capsys, "stock", "receive", "cup", "7", "--warehouse", "hz", *data)[0] == 0
+    for segment in (tmp_path / "shop" / "journal").glob("*.segment"):
+        copied = tmp_path / "copy" / segment.name
+        assert copied.read_bytes() == segment.read_bytes()
+        spoilt = bytearray(segment.read_bytes())
+        spoilt[100] ^= 1
+        segment.write_bytes(spoilt)
+    code, out, _ = run(capsys, "journal", "verify", *data)
+    assert (code, "in one of the two copies" in out) == (1, True)
+    code, out, _ = run(capsys, "stock", "show", "cup", *data)
+    assert (code, "12" in out) == (0, True)
+    code, out, _ = run(capsys, "journal", "verify", *data)
+    assert (code, "no damage" in out) == (0, True)
+    assert run(capsys, "keys", "rotate", *data)[0] == 0
+    # A copy must not write into the mirror of the first one.
+    shutil.copytree("shop", "twin")
+    code, _, err = run(capsys, "stock", "show", "cup", "--data", "twin")
+    assert (code != 0, "was moved or copied" in err) == (True, True)
+    (tmp_path / "twin" / "mirror.note").unlink()
+    assert run(capsys, "stock", "show", "cup", "--data", "twin")[0] == 0
 
 
 def test_a_damaged_journal_is_cut_where_a_person_says(

@@ -416,6 +416,9 @@ def works(folder: Path, journal: str = "redis.always", **redis: str) -> None:
     with holdfast.Engine.open(folder, journal=journal, redis=redis) as engine:
         engine.receive_stock(request_id="r", sku="cup", warehouse="hz", quantity=5)
         placed = engine.place_order(**an_order("A"), document=b"receiver")  # type: ignore[arg-type]
+    # However short its life was: its folder knows all that was durable.
+    note = json.loads((folder / "journal.note").read_text())
+    assert note["seq"] >= placed.receipt.seq
     with holdfast.Engine.open(folder, journal=journal, redis=redis) as engine:
         again = engine.place_order(**an_order("A"), document=b"receiver")  # type: ignore[arg-type]
         assert again.receipt.replayed

@@ -34,6 +34,12 @@ pub fn diagnose_journal(py: Python<'_>, path: PathBuf) -> PyResult<String> {
     Ok(serde_json::to_string(&found).expect("a report has only plain keys and values"))
 }
 
+/// The mirror that a data folder was last opened with, if any.
+#[pyfunction]
+pub fn mirror_of(py: Python<'_>, path: PathBuf) -> PyResult<Option<PathBuf>> {
+    holdfast_engine::engine::mirror_of(&path).map_err(|error| not_opened(py, &error))
+}
+
 /// Records from a position on as JSON lines, at most `limit`.
 #[pyfunction]
 #[pyo3(signature = (path, from_seq, limit, mirror=None))]

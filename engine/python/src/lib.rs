@@ -32,7 +32,7 @@ mod _engine {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::journal::{
-        backup_folder, compact_journal, cut_journal, diagnose_journal, dump_journal,
+        backup_folder, compact_journal, cut_journal, diagnose_journal, dump_journal, mirror_of,
         replay_journal, restore_backup, rotate_key, snapshot_journal, verify_backup,
         verify_journal,
     };

@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::BackupError;
-use crate::journal::Folder;
+use crate::journal::{Folder, parent_of};
 
 /// The folder while it is filled, under another name; removed if it is given up.
 #[derive(Debug)]
@@ -76,13 +76,6 @@ impl Drop for Draft {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
-}
-
-fn parent_of(path: &Path) -> &Path {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    parent.unwrap_or(Path::new("."))
 }
 
 /// Syncs every file below a folder, and every folder after what is in it.

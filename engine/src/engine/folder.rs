@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::snapshotter::first_since;
-use super::{OpenError, Settings, Stores, is_promised, open_vault, replay};
+use super::{OpenError, Settings, Stores, is_promised, note, open_vault, replay};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::state::{Finding, Ledger, State};
 use crate::domain::time::{DAY, Millis};
@@ -16,6 +16,7 @@ use crate::journal::{
     Report, carry_out, plan_cut,
 };
 use crate::snapshots::{Head, Snapshots, Start};
+use crate::vault::{KeyRing, VaultError};
 
 /// Makes a new master key of a data folder's documents current and gives its id.
 /// No engine may have the folder open; the next one seals with the new key.
@@ -24,7 +25,15 @@ use crate::snapshots::{Head, Snapshots, Start};
 /// [`OpenError`] if the folder is in use or the ring cannot be read or written.
 pub fn rotate_key(path: &Path, key_file: Option<&Path>) -> Result<u32, OpenError> {
     let _lock = FolderLock::take(path)?;
-    Ok(open_vault(path, None, key_file)?.rotate()?)
+    if !note::is_elsewhere(path) {
+        return Ok(open_vault(path, None, key_file)?.rotate()?);
+    }
+    let ring = super::key_file(path, key_file);
+    if !ring.exists() {
+        let detail = "it is missing; copy it from the machine that sealed the documents".into();
+        return Err(VaultError::Ring { path: ring, detail }.into());
+    }
+    Ok(KeyRing::open(&ring)?.rotate()?)
 }
 
 /// The state that a data folder's journal gives, and where it differs from itself

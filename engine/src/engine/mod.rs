@@ -7,6 +7,7 @@
 
 mod folder;
 mod metrics;
+mod mirror;
 mod note;
 mod scrubber;
 mod settings;
@@ -51,6 +52,7 @@ pub use folder::{
     snapshot_folder, verify_folder,
 };
 pub use metrics::Metrics;
+pub use mirror::mirror_of;
 pub use settings::{ClockChoice, RedisSettings, Settings};
 pub use watch::Watch;
 
@@ -1117,7 +1119,8 @@ fn open_files(path: &Path, settings: &Settings) -> Result<Opened, OpenError> {
         ..FileOptions::default()
     };
     let folder = path.join("journal");
-    let mirror = settings.mirror.as_deref();
+    let mirror = mirror::choose(path, settings.mirror.as_deref())?;
+    let mirror = mirror.as_deref();
     let (journal, recovery) = match mirror {
         None => FileJournal::open(&folder, options)?,
         Some(mirror) => FileJournal::open_mirrored(&folder, mirror, options)?,

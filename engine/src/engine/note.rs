@@ -13,7 +13,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{OpenError, Shared};
-use crate::journal::{Disk, Folder, JournalError, Mode, Reader, Recovery, StreamError, read_up_to};
+use crate::journal::{
+    Disk, Folder, JournalError, Mode, Reader, Recovery, StreamError, read_up_to, replace_file,
+};
 
 const NAME: &str = "journal.note";
 const EVERY: Duration = Duration::from_secs(1);
@@ -23,6 +25,11 @@ const EVERY: Duration = Duration::from_secs(1);
 struct Note {
     seq: u64,
     anchor: [u8; 16],
+}
+
+/// True if the folder's journal is not in it.
+pub(super) fn is_elsewhere(folder: &Path) -> bool {
+    folder.join(NAME).exists()
 }
 
 /// Refuses a folder whose journal is of the other kind: beside an empty journal its
@@ -117,14 +124,8 @@ fn read(folder: &Path) -> Result<Option<Note>, JournalError> {
 }
 
 fn write(folder: &Path, note: Note) -> Result<(), JournalError> {
-    let disk = Folder::at(folder);
-    let draft = format!("{NAME}.draft");
     let text = serde_json::to_vec(&note).expect("a note has only plain keys and values");
-    let file = disk.create(&draft).map_err(failed(folder))?;
-    file.write_all_at(&text, 0).map_err(failed(folder))?;
-    file.sync_all().map_err(failed(folder))?;
-    disk.rename(&draft, NAME).map_err(failed(folder))?;
-    disk.sync().map_err(failed(folder))
+    replace_file(folder, NAME, &text).map_err(failed(folder))
 }
 
 fn failed(folder: &Path) -> impl FnOnce(std::io::Error) -> JournalError {

@@ -161,13 +161,28 @@ impl Folder {
         }
         fs::create_dir_all(path)?;
         for made in missing {
-            let parent = made
-                .parent()
-                .filter(|parent| !parent.as_os_str().is_empty());
-            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+            File::open(parent_of(made))?.sync_all()?;
         }
         Ok(Self::at(path))
     }
+}
+
+/// The folder that a path lies in; the current one for a single name.
+pub(crate) fn parent_of(path: &Path) -> &Path {
+    let parent = path.parent();
+    let named = parent.filter(|parent| !parent.as_os_str().is_empty());
+    named.unwrap_or(Path::new("."))
+}
+
+/// Gives a small file a new content: a crash leaves the old one or the new.
+pub(crate) fn replace_file(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let disk = Folder::at(folder);
+    let draft = format!("{name}.draft");
+    let file = disk.create(&draft)?;
+    file.write_all_at(content, 0)?;
+    file.sync_all()?;
+    disk.rename(&draft, name)?;
+    disk.sync()
 }
 
 impl Disk for Folder {

@@ -31,6 +31,7 @@ use std::time::Duration;
 
 pub use cut::{Cut, CutCopy, CutError, carry_out, plan_cut};
 pub use disk::{Disk, DiskFile, Folder, read_up_to};
+pub(crate) use disk::{parent_of, replace_file};
 pub use doctor::{Damage, Diagnosis, Island, diagnose};
 pub use export::Export;
 pub use file::{FileJournal, FileOptions, Report, verify};

@@ -31,6 +31,7 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use parking_lot::Mutex;
 
+use crate::journal::parent_of;
 use crate::journal::redis::{Fault, RedisDocuments};
 
 pub use ring::KeyRing;
@@ -498,7 +499,7 @@ fn open_file(folder: &Path) -> Result<(File, PathBuf), VaultError> {
         .truncate(false)
         .open(&path)
         .map_err(VaultError::io("open", &path))?;
-    for folder in [Some(folder), folder.parent()].into_iter().flatten() {
+    for folder in [folder, parent_of(folder)] {
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(VaultError::io("sync", folder))?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{KEY, VaultError, random};
+use crate::journal::parent_of;
 
 /// The file's content. Keys are hex.
 #[derive(Serialize, Deserialize)]
@@ -116,7 +117,7 @@ impl KeyRing {
             .expect("a hash has 32 bytes")
     }
 
-    pub(super) fn rotate(&mut self) -> Result<u32, VaultError> {
+    pub(crate) fn rotate(&mut self) -> Result<u32, VaultError> {
         let mut key = [0; KEY];
         random(&mut key)?;
         let (old, new) = (self.current, self.current + 1);
@@ -135,7 +136,7 @@ impl KeyRing {
         let Some(path) = &self.path else {
             return Ok(());
         };
-        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = parent_of(path);
         fs::create_dir_all(folder).map_err(VaultError::io("create", folder))?;
         let stored = Stored {
             hash_key: to_hex(&self.hash_key),

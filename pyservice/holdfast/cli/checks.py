@@ -12,6 +12,7 @@ from holdfast.cli.doctor import Doctor
 from holdfast.cli.exits import OK, REFUSED
 from holdfast.cli.reach import running_server
 from holdfast.cli.serving import engine_of, settings_of
+from holdfast.cli.settings import SettingError
 from holdfast.cli.show import put, put_json, table, tell
 from holdfast.cli.texts import text, told
 from holdfast.engine import Typed
@@ -27,13 +28,19 @@ def journal_verify(options: argparse.Namespace) -> int:
     except holdfast.JournalCorruptError as error:
         tell(error, options.lang, as_json=options.json)
         return REFUSED
-    code = REFUSED if any(snapshot["problem"] for snapshot in report["snapshots"]) else OK
+    wrong = report["stale_frames"] or any(found["problem"] for found in report["snapshots"])
+    code = REFUSED if wrong else OK
     if options.json:
         put_json(report)
         return code
     put(text("verified", options.lang, **report))
     torn = report["torn_bytes"]
-    put(text("torn", options.lang, bytes=torn) if torn else text("healthy", options.lang))
+    if torn:
+        put(text("torn", options.lang, bytes=torn))
+    if report["stale_frames"]:
+        put(text("one_copy", options.lang, **report))
+    elif not torn:
+        put(text("healthy", options.lang))
     for snapshot in report["snapshots"]:
         put(text("snapshot_bad" if snapshot["problem"] else "snapshot", options.lang, **snapshot))
     return code
@@ -117,10 +124,18 @@ def _cut(options: argparse.Namespace) -> int:
 def backup(options: argparse.Namespace) -> int:
     """Copies the data folder, beside a running server or not, and replays the copy."""
     data = _data_of(options)
-    keys = (_key_file_of(options) or data / "keys" / "ring.json") if options.with_keys else None
+    if options.to.absolute().is_relative_to(data.absolute()):
+        raise told(holdfast.OpenError, "BACKUP_INSIDE", path=options.to, data=data)
+    ring = Path(_key_file_of(options) or data / "keys" / "ring.json")
+    keys = ring if options.with_keys else None
     with Typed():
         made = json.loads(_engine.backup_folder(data, options.to, _mirror_of(options), keys))
+        if made["documents"] and ring.exists():
+            checked = json.loads(_engine.verify_backup(options.to, ring))
+            made["unopened_documents"] = checked["unopened_documents"]
     code = _tell_backup(options, made, "backed_up")
+    if made["documents"] and not ring.exists() and not options.json:
+        put(text("ring_untried", options.lang, ring=ring, documents=made["documents"]))
     if made["documents"] and not made["keys"] and not options.json:
         put(text("keys_apart", options.lang))
     return code
@@ -128,6 +143,8 @@ def backup(options: argparse.Namespace) -> int:
 
 def restore(options: argparse.Namespace) -> int:
     """Checks a backup, and makes a data folder of it if one is named."""
+    if options.verify and options.to is not None:
+        raise told(SettingError, "VERIFY_OR_RESTORE")
     with Typed():
         if options.verify or options.to is None:
             told_json = _engine.verify_backup(options.backup, options.keys)
@@ -173,16 +190,24 @@ def journal_dump(options: argparse.Namespace) -> int:
 def keys_rotate(options: argparse.Namespace) -> int:
     """Makes a new master key of the sealed documents current."""
     with Typed():
-        key = _engine.rotate_key(_data_of(options), _key_file_of(options))
+        key = _engine.rotate_key(_folder_of(options), _key_file_of(options))
     put_json({"key": key}) if options.json else put(text("key_rotated", options.lang, number=key))
     return OK
 
 
-def _data_of(options: argparse.Namespace) -> Path:
-    """The data folder of a journal that is there."""
+def _folder_of(options: argparse.Namespace) -> Path:
+    """A data folder with a journal, wherever that is."""
     data = Path(str(settings_of(options)["data"].value))
-    if not (data / "journal").is_dir():
+    if not (data / "journal").is_dir() and not (data / "journal.note").exists():
         raise told(holdfast.OpenError, "DATA_MISSING", data=data)
+    return data
+
+
+def _data_of(options: argparse.Namespace) -> Path:
+    """A data folder whose journal is in files."""
+    data = _folder_of(options)
+    if not (data / "journal").is_dir():
+        raise told(holdfast.OpenError, "DATA_IN_REDIS", data=data)
     return data
 
 
@@ -191,7 +216,13 @@ def _key_file_of(options: argparse.Namespace) -> str | None:
 
 
 def _mirror_of(options: argparse.Namespace) -> str | None:
-    return str(settings_of(options)["mirror"].value) or None
+    """The mirror that is named, or else the one that the folder was opened with."""
+    settings = settings_of(options)
+    named = str(settings["mirror"].value)
+    if named:
+        return named
+    with Typed():
+        return _engine.mirror_of(str(settings["data"].value))
 
 
 def state_hash(options: argparse.Namespace) -> int:

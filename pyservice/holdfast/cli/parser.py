@@ -95,9 +95,9 @@ def _add_checks(tree: "Tree") -> None:
         parser.option("--key-file", "set.key_file", metavar="FILE")
     for parser in (verify, dump, snapshot, compact):
         parser.option("--mirror", "set.mirror", metavar="PATH")
-    dump.option("--from-seq", "opt.from_seq", type=int, default=1)
+    dump.option("--from-seq", "opt.from_seq", type=_position, default=1)
     doctor = tree.add("journal.doctor", checks.journal_doctor)
-    doctor.option("--cut-at", "opt.cut_at", type=int, metavar="SEQ")
+    doctor.option("--cut-at", "opt.cut_at", type=_position, metavar="SEQ")
     doctor.option("--yes", "opt.yes", action="store_true")
     doctor.option("--mirror", "set.mirror", metavar="PATH")
     backup = tree.add("backup", checks.backup)
@@ -146,6 +146,18 @@ class Parser(argparse.ArgumentParser):
         said = in_chinese(message) if self.lang == "zh" else message
         self.print_usage()
         self.exit(USAGE, f"{self.prog}: {text('usage_error', self.lang, detail=said)}\n")
+
+
+def _position(text: str) -> int:
+    """A record's number: 1 or more."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+# What argparse calls the type in its message.
+_position.__name__ = "int"
 
 
 def _formatter(lang: str) -> type[argparse.HelpFormatter]:

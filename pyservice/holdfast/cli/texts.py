@@ -364,6 +364,17 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "otherwise restore a backup.",
     ),
     "healthy": ("没有损坏", "no damage"),
+    "one_copy": (
+        "{stale_frames} 处在镜像的一份副本中损坏或缺失，另一份完好；下次启动或校对时会修复",
+        "{stale_frames} groups are damaged or missing in one of the two copies and whole in the "
+        "other; the next start or scrub mends them",
+    ),
+    "ring_untried": (
+        "没有密钥环 {ring}，因此没有试过它能否打开备份中的 {documents} 份资料。"
+        "它在别处时请用 --key-file 指定。",
+        "There is no key ring {ring}, so nobody tried whether it opens the {documents} documents "
+        "of this backup. If it is kept elsewhere, name it with --key-file.",
+    ),
     "torn": (
         "末尾有 {bytes} 字节未完成的写入，打开时会截掉；没有人得到过确认",
         "{bytes} bytes of an unfinished write at the end; they are cut when an engine opens "
@@ -384,6 +395,20 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "There is nothing in {data}. Start with `holdfast serve` or `holdfast up`, or name the "
         "data folder with --data.",
     ),
+    "DATA_IN_REDIS": (
+        "{data} 的日志在 Redis 中，此命令只读文件。请用其服务器自己的方式备份和检查。",
+        "The journal of {data} is in Redis, and this command is for files. Back the server up and "
+        "check it with its own means.",
+    ),
+    "VERIFY_OR_RESTORE": (
+        "--verify 只检查，不恢复；请去掉 --verify 或 --to。",
+        "--verify only checks and restores nothing; leave --verify or --to out.",
+    ),
+    "BACKUP_INSIDE": (
+        "{path} 在数据目录 {data} 之内，会与它一起丢失。请换一个目录，最好在另一块磁盘上。",
+        "{path} lies in the data folder {data} and would be lost with it. Name another folder, "
+        "better on another disk.",
+    ),
     "TOKEN_MISSING": (
         "读不到凭证文件 {path}（{detail}）。请用 --token-file 指定。",
         "There is no token in {path} ({detail}). Name its file with --token-file.",
@@ -395,14 +420,18 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "there; a server with TLS needs --tls-ca.",
     ),
     "JOURNAL_LOCKED": (
-        "{path} 正被进程 {pid} 使用；如果它是服务，请用 --server HOST:PORT 连接它。",
-        "Process {pid} has {path}; if it is a server, talk to it with --server HOST:PORT.",
+        "{path} 正被进程 {pid} 使用。查询和修改订单、库存请用 --server HOST:PORT 连接它；"
+        "整理日志或轮换密钥请先停止它。",
+        "Process {pid} has {path}. If it is a server, ask it about orders and stock with --server "
+        "HOST:PORT; for what is done to the journal or the keys, stop it first.",
     ),
     "JOURNAL_CORRUPT": (
         "{path} 在偏移 {offset} 处损坏，到序号 {good_seq} 为止完好。"
-        "请停止写入，复制整个目录，再从备份恢复。",
+        "请停止写入，复制整个目录；有镜像时用 --mirror 启动即可修复，"
+        "否则 `holdfast journal doctor` 会说明丢失了什么，再恢复备份。",
         "{path} is damaged at offset {offset}; everything up to position {good_seq} is whole. "
-        "Stop writing, copy the folder, and restore from a backup.",
+        "Stop writing and copy the folder. With a mirror, a start with --mirror mends it; without "
+        "one, `holdfast journal doctor` says what is lost. Only then restore a backup.",
     ),
     "JOURNAL_HALF_CUT": (
         "{path}：在记录 {seq} 之后的截断已开始而未完成，完成前不会启动。"

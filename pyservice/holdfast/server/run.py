@@ -5,10 +5,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
 import grpc.aio
@@ -259,16 +259,26 @@ class _Server:
         self, engine: _engine.Engine, port: int, endpoint: MetricsEndpoint | None, token: Path
     ) -> ReadyInfo:
         recovery = json.loads(engine.recovery_json())
+        self._tell(recovery)
         return ReadyInfo(
             version=_engine.version(),
             persistence=recovery["persistence"],
             durability=recovery["durability"],
             address=self._settings.address(port),
             metrics_address="" if endpoint is None else endpoint.address,
-            token_file=str(token),
+            token_file=str(token.absolute()),
             recovered_records=recovery["records"],
             torn_bytes=recovery["torn_bytes"],
         )
+
+    def _tell(self, recovery: Mapping[str, Any]) -> None:
+        """Says what the start found and mended: a disk that dies says so first here."""
+        if recovery["torn_bytes"]:
+            self._log.put("warning", "torn_write_cut", bytes=recovery["torn_bytes"])
+        if recovery["stale_frames"]:
+            self._log.put("warning", "copies_mended", groups=recovery["stale_frames"])
+        for detail in recovery["rejected_snapshots"]:
+            self._log.put("warning", "snapshot_rejected", detail=detail)
 
 
 def _text(path: Path | None) -> str | None:

@@ -541,6 +541,7 @@ impl RedisJournal {
 impl Drop for RedisJournal {
     /// The next engine need not wait.
     fn drop(&mut self) {
+        self.index.write().given_up = true;
         self.server.release(&self.lease);
     }
 }

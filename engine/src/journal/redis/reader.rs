@@ -25,6 +25,8 @@ pub(super) struct Index {
     notes: Vec<(u64, u64)>,
     /// Bytes since the last note.
     since: usize,
+    /// The writer has ended and given its lease up: readers have none to look at.
+    pub given_up: bool,
 }
 
 impl Index {
@@ -147,12 +149,16 @@ impl RedisReader {
         // An engine that starts reads for as long as it takes before anybody tends its
         // lease. And an earlier history has groups of these numbers too: they count only
         // where this engine's lease stands.
-        let found = server.renew(&self.lease, None).map_err(StreamError::from)?;
-        let (origin, last_seq) = {
-            let index = self.index.read();
-            (index.origin, index.seq)
-        };
-        found.judge(server.as_mut(), &self.lease, &origin, last_seq)?;
+        if !self.index.read().given_up {
+            let found = server.renew(&self.lease, None).map_err(StreamError::from)?;
+            let (origin, last_seq, given_up) = {
+                let index = self.index.read();
+                (index.origin, index.seq, index.given_up)
+            };
+            if !given_up {
+                found.judge(server.as_mut(), &self.lease, &origin, last_seq)?;
+            }
+        }
         *self.last.lock() = Arc::clone(&entries);
         Ok(entries)
     }
