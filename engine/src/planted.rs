@@ -141,6 +141,8 @@ mistakes! {
     IgnoreFence,
     /// The settings of a server are looked at only once.
     LookOnce,
+    /// What a failed sync left in memory is synced again, and not written.
+    TrustPageCache,
     /// A log does not say which of its groups a power cut may lose.
     HideUnsynced,
     /// A log is written and never synced by itself.

@@ -73,6 +73,8 @@ struct Inode {
     cached: Vec<u8>,
     durable: Vec<u8>,
     dirty: BTreeSet<usize>,
+    /// A sync of these failed: the system takes them for written, and will not try again.
+    dropped: bool,
     /// The length differs from the durable one.
     resized: bool,
 }
@@ -328,6 +330,12 @@ impl Inode {
         self.resized = false;
     }
 
+    /// A sync fails: what it could not write is dropped, and read until the power fails.
+    fn drop_dirty(&mut self) {
+        self.dropped |= !self.dirty.is_empty();
+        self.dirty.clear();
+    }
+
     fn bounds(&self, index: usize, page: usize) -> (usize, usize) {
         let from = (index * page).min(self.cached.len());
         (from, (index * page + page).min(self.cached.len()))
@@ -335,9 +343,10 @@ impl Inode {
 
     /// The power fails: every dirty page meets its fate.
     fn lose(&mut self, make: Make, chance: &mut Chance) {
-        if self.dirty.is_empty() && !self.resized {
+        if self.dirty.is_empty() && !self.resized && !self.dropped {
             return;
         }
+        self.dropped = false;
         let keeps_length = !self.resized || chance.permille(500);
         let mut after = self.durable.clone();
         if keeps_length {
@@ -478,10 +487,14 @@ impl SimDisk {
 impl Handle {
     fn sync(&self) -> io::Result<()> {
         let mut platter = self.disk.0.lock();
-        let verdict = platter.call(Call::Sync, Some(self.life))?;
+        let called = platter.call(Call::Sync, Some(self.life));
         if platter.down.is_some() {
             return Err(io::Error::other("the power failed"));
         }
+        if called.is_err() && platter.life == self.life {
+            platter.inodes[self.inode].drop_dirty();
+        }
+        let verdict = called?;
         let page = platter.make.page;
         if !matches!(verdict, Verdict::Lie) {
             platter.inodes[self.inode].sync(page);

@@ -323,6 +323,25 @@ impl Files {
             .try_for_each(|file| file.write_all_at(bytes, offset))
     }
 
+    /// Writes what stands there once more, each copy its own.
+    pub(super) fn rewrite(&self, from: u64, to: u64) -> io::Result<()> {
+        let mut stride = vec![0; 1 << 20];
+        for file in self.each() {
+            let mut at = from;
+            while at < to {
+                let wanted =
+                    usize::try_from(to - at).map_or(stride.len(), |left| left.min(stride.len()));
+                let got = read_up_to(file, &mut stride[..wanted], at)?;
+                if got == 0 {
+                    break;
+                }
+                file.write_all_at(&stride[..got], at)?;
+                at += got as u64;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn sync_data(&self) -> io::Result<()> {
         self.each().try_for_each(DiskFile::sync_data)
     }

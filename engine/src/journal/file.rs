@@ -11,7 +11,7 @@ use super::copies::{Copies, Files};
 use super::file_reader::FileReader;
 use super::frame::{self, Chain};
 use super::segment::{Origin, START};
-use super::space::{Space, SpaceKeeper};
+use super::space::{Space, SpaceKeeper, is_full};
 use super::survey::{Scope, Survey};
 use super::{Disk, Durability, Folder, Group, Journal, JournalError, Progress, Reader, Recovery};
 use crate::planted::planted;
@@ -173,6 +173,13 @@ impl FileJournal {
         // What a process left that died before its sync may be in memory only. It
         // must be durable before anything is written behind it.
         if !planted!(TrustFoundGroup) {
+            // If it died of a sync that failed, the system takes what it could not write
+            // for written, and another sync would do nothing: it is written again.
+            if !planted!(TrustPageCache) {
+                files
+                    .rewrite(tail.synced, tail.offset)
+                    .map_err(failed("write again"))?;
+            }
             files.sync_all().map_err(failed("sync"))?;
         }
         let reserved = files.shortest().map_err(failed("look at"))?;
@@ -332,7 +339,7 @@ impl FileJournal {
     fn write_ahead(&mut self, ahead: u64) -> io::Result<()> {
         let zeros = vec![0; usize::try_from(ahead).expect("memory holds what a frame needs")];
         match self.files.write_all_at(&zeros, self.reserved) {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Err(error) if is_full(&error) => {
                 self.space.give_up_reserve(&self.copies)?;
                 self.files.write_all_at(&zeros, self.reserved)?;
             }
@@ -351,7 +358,13 @@ impl FileJournal {
             chain: self.chain,
             journal_id: self.journal_id,
         };
-        self.files = self.copies.create(&origin)?;
+        self.files = match self.copies.create(&origin) {
+            Err(error) if is_full(&error) => {
+                self.space.give_up_reserve(&self.copies)?;
+                self.copies.create(&origin)?
+            }
+            created => created?,
+        };
         self.offset = START;
         self.reserved = START;
         let mut index = self.index.write();

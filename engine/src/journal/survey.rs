@@ -22,6 +22,8 @@ const LEFTOVER_PIECE: usize = 1 << 20;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tail {
     pub offset: u64,
+    /// Before this all is known to be on disk: what was written behind it says so.
+    pub synced: u64,
     pub next_group: u64,
     pub next_seq: u64,
     pub chain: Chain,
@@ -67,6 +69,7 @@ impl<'a> Survey<'a> {
             recovery: Recovery::default(),
             tail: Tail {
                 offset: START,
+                synced: 0,
                 next_group: 1,
                 next_seq: 1,
                 chain: Chain::default(),
@@ -119,6 +122,7 @@ impl<'a> Survey<'a> {
         self.journal_id = origin.journal_id;
         self.tail = Tail {
             offset: START,
+            synced: 0,
             next_group: origin.first_group,
             next_seq: origin.first_seq,
             chain: origin.chain,
@@ -200,6 +204,10 @@ impl<'a> Survey<'a> {
         self.recovery.groups += 1;
         self.tail = Tail {
             offset: self.tail.offset + header.size(),
+            synced: match header.before_sync {
+                true => self.tail.synced,
+                false => self.tail.offset,
+            },
             next_group: header.group + 1,
             next_seq: header.next_seq(),
             chain: frame::chain_of(&frame[..HEADER + header.length as usize]),
