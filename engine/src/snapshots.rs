@@ -396,6 +396,25 @@ impl Snapshots {
         anchor: [u8; 16],
         synced: bool,
     ) -> Result<Head, SnapshotError> {
+        let written = self.write_whole(state, anchor, synced);
+        if written.is_err() {
+            // It may be what fills the disk.
+            let _ = self.disk.remove(DRAFT);
+        }
+        written
+    }
+
+    /// Removes what a process left that died while it wrote.
+    pub fn clear_draft(&self) {
+        let _ = self.disk.remove(DRAFT);
+    }
+
+    fn write_whole(
+        &self,
+        state: &State,
+        anchor: [u8; 16],
+        synced: bool,
+    ) -> Result<Head, SnapshotError> {
         let file = self.disk.create(DRAFT).map_err(self.io("create", DRAFT))?;
         let head = write_draft(file.as_ref(), state, anchor, synced, &self.stopped);
         let head = head.map_err(|error| match self.is_stopped() {

@@ -1067,11 +1067,13 @@ impl Stores {
         };
         let lock = FolderLock::take(path)?;
         note::belongs(path, settings.journal)?;
+        // First, since a draft that was left may be what fills the disk.
+        let snapshots = open_snapshots(path)?;
+        snapshots.clear_draft();
         let (journal, recovery, vault) = match settings.journal {
             mode if mode.is_redis() => open_redis(path, settings)?,
             _ => open_files(path, settings)?,
         };
-        let snapshots = open_snapshots(path)?;
         Ok(Self {
             reader: journal.reader(),
             journal,

@@ -180,6 +180,10 @@ impl Notary {
 
 /// Notes what is durable now, if that is more than was noted.
 fn take(shared: &Shared, noted: u64) -> Result<u64, JournalError> {
+    // What failed may have been taken over: another history is not ours to note.
+    if shared.writer.poisoned() {
+        return Ok(noted);
+    }
     let seq = shared.writer.durable_seq();
     if seq > noted
         && let Some(folder) = &shared.settings.path

@@ -13,7 +13,7 @@ use prost::Message;
 use super::{OpenError, Shared, is_promised, replay};
 use crate::domain::event::Record;
 use crate::domain::time::{DAY, Millis};
-use crate::journal::{JournalError, Reader};
+use crate::journal::{JournalError, Reader, Space};
 use crate::snapshots::{Head, SnapshotError};
 
 /// How often it looks whether enough has happened.
@@ -76,7 +76,8 @@ fn look(shared: &Weak<Shared>) -> Duration {
     let counts = &shared.snapshot_counts;
     let last = counts.last_seq.load(Ordering::Relaxed);
     let since = shared.writer.durable_seq() - last.max(shared.recovered.snapshot_seq);
-    if since < shared.settings.snapshot_every {
+    let is_short = shared.writer.space().and_then(Space::short).is_some();
+    if since < shared.settings.snapshot_every || is_short {
         return LOOK_EVERY;
     }
     match take(&shared) {
@@ -104,6 +105,8 @@ pub(super) fn take(shared: &Shared) -> Result<Option<Head>, OpenError> {
     let reader = shared.reader.as_ref();
     let promised = is_promised(shared.durability);
     let start = snapshots.start(reader, upto, promised)?;
+    // A bad one must not push a good one out, nor count as one that holds what goes.
+    snapshots.set_aside(&start.rejected)?;
     let head = match start.head {
         Some(head) if head.seq == upto => head,
         _ => {
@@ -131,6 +134,9 @@ pub(super) fn take(shared: &Shared) -> Result<Option<Head>, OpenError> {
     if let [_, older] = snapshots.list()?[..]
         && shared.settings.keep_days > 0
         && !shared.settings.journal.is_redis()
+        // A clock that is wrong would make everything old.
+        && shared.clock.steps().1 == 0
+        && shared.core.lock().frozen_at().is_none()
     {
         let keep = Millis::from(shared.settings.keep_days) * DAY;
         let before_seq = first_since(reader, older, shared.clock.now() - keep)?;

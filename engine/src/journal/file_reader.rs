@@ -133,7 +133,8 @@ impl FileReader {
             return Ok(());
         };
         let mut buffer = Vec::new();
-        loop {
+        // What stands behind the end is being written, and may be there in part.
+        while !self.is_end(&place) {
             let expected = place.seq;
             let fits = |header: &Header| {
                 (header.first_seq != expected).then(|| {
@@ -176,6 +177,13 @@ impl FileReader {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn is_end(&self, place: &Place) -> bool {
+        let index = self.index.read();
+        let last = index.segments.last();
+        last.is_none_or(|last| last.first_seq == place.segment && place.offset >= index.end)
     }
 
     fn scrub_once(&self, pace: &mut dyn FnMut(u64)) -> Result<Scrubbed, JournalError> {

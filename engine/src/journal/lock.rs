@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::io::Errno;
 
 use super::JournalError;
 
@@ -47,7 +48,10 @@ impl FolderLock {
             .truncate(false)
             .open(&path)
             .map_err(JournalError::io("open", &path))?;
-        if fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if let Err(error) = fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if !matches!(error, Errno::AGAIN | Errno::ACCESS) {
+                return Err(JournalError::io("lock", &path)(error.into()));
+            }
             let mut holder = String::new();
             // Without a readable pid the lock is still somebody's.
             let _ = file.read_to_string(&mut holder);

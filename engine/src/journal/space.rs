@@ -86,17 +86,30 @@ impl SpaceKeeper {
         for disk in copies.disks() {
             let there = match disk.open(RESERVE, true) {
                 Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => disk.create(RESERVE)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    match disk.create(RESERVE) {
+                        Err(error) if is_full(&error) => continue,
+                        created => created?,
+                    }
+                }
                 Err(error) => return Err(error),
             };
             if there.size()? < self.reserve_bytes {
                 match there.allocate(self.reserve_bytes) {
                     // It was taken since we looked; the next look comes soon.
-                    Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+                    Err(error) if is_full(&error) => {}
                     allocated => allocated?,
                 }
             }
         }
         Ok(())
     }
+}
+
+/// True if there is no room, on the disk or for this user.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }

@@ -137,6 +137,8 @@ struct Shelf {
     end: u64,
     /// Written since the last sync.
     dirty: bool,
+    /// A sync failed.
+    failed: bool,
 }
 
 /// The sealed documents of one data folder.
@@ -172,6 +174,7 @@ impl Vault {
                 store: Store::Files(files),
                 end,
                 dirty: false,
+                failed: false,
             }),
             ring: Mutex::new(ring),
         })
@@ -197,6 +200,7 @@ impl Vault {
                 store: Store::Server(Box::new(documents)),
                 end: 0,
                 dirty: false,
+                failed: false,
             }),
             ring: Mutex::new(ring),
         })
@@ -218,6 +222,7 @@ impl Vault {
             store: Store::Memory(Vec::new()),
             end: 0,
             dirty: false,
+            failed: false,
         };
         Self {
             shelf: Mutex::new(shelf),
@@ -334,6 +339,9 @@ impl Vault {
     pub fn sync(&self) -> io::Result<()> {
         // The disk is waited for without the lock, so that sealing goes on.
         let mut shelf = self.shelf.lock();
+        if shelf.failed {
+            return Err(io::Error::other("an earlier sync of the documents failed"));
+        }
         if !shelf.dirty {
             return Ok(());
         }
@@ -478,13 +486,17 @@ impl Shelf {
         Ok(false)
     }
 
+    /// Every copy is asked, whatever another one says. What the system could not write
+    /// it may have dropped: after a failure nothing more is durable here.
     fn sync(&mut self) -> io::Result<()> {
-        self.dirty = false;
-        match &self.store {
-            Store::Files(files) => files.iter().try_for_each(|(file, _)| file.sync_data()),
-            // The server was asked and has answered.
-            Store::Server(_) | Store::Memory(_) => Ok(()),
+        if let Store::Files(files) = &self.store {
+            let synced = files.iter().map(|(file, _)| file.sync_data());
+            let synced = synced.fold(Ok(()), io::Result::and);
+            self.failed |= synced.is_err();
+            synced?;
         }
+        self.dirty = false;
+        Ok(())
     }
 }
 

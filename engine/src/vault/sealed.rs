@@ -42,6 +42,7 @@ impl SealedDocuments {
                 store: Store::Files(files.collect()),
                 end,
                 dirty: false,
+                failed: false,
             },
         })
     }
