@@ -193,7 +193,8 @@ class Engine(Calls):
             journal: "file.sync" (on disk before the answer), "file.log", or one of
                 "redis.everysec", "redis.always", "redis.wait(N)", "redis.waitaof(1,N)".
             redis: Where a journal in Redis is: "url" (may hold user and password) and
-                "name", and as paths "password_file", "ca", "cert" and "key".
+                "name", and as paths "password_file", "ca", "cert" and "key"; "assume_appendfsync"
+                where the server lets nobody ask.
             mirror: A folder for a second copy of the journal, best on another disk.
             snapshot_every: Records after which a snapshot is taken in the background; 0: never.
             keep_days: Days for which the journal keeps every record; 0: for ever.

@@ -20,7 +20,16 @@ from pathlib import Path
 import pytest
 
 import holdfast
-from tests.faults.servers import ALWAYS, Proxy, RedisServer, binaries, free_port, running, wait_for
+from tests.faults.servers import (
+    ALWAYS,
+    HOST,
+    Proxy,
+    RedisServer,
+    binaries,
+    free_port,
+    running,
+    wait_for,
+)
 from tests.faults.shop import ALL, SEED, Shop
 
 BINARIES = binaries()
@@ -471,6 +480,28 @@ def test_a_user_with_a_password_and_no_more_rights_than_needed(
         )
     assert "wr0ng" not in str(raised.value)
     assert "password" in str(raised.value)
+
+
+def test_a_server_that_lets_nobody_ask_is_trusted_only_where_somebody_answers_for_it(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    rights = "~{holdfast:main}:* +@stream +@hash +@scripting +@connection +info +time"
+    assert server.ask("ACL", "SETUSER", "engine", "on", ">s3cret", *rights.split()) == b"+OK"
+    url = f"redis://engine:s3cret@{HOST}:{server.port}"
+
+    def refusal(url: str, assumed: str) -> str:
+        with pytest.raises(holdfast.OpenError) as raised:
+            works(tmp_path / "data", url=url, assume_appendfsync=assumed)
+        return str(raised.value)
+
+    assert "redis_assume_appendfsync" in refusal(url, "")
+    assert "appendfsync is everysec and must be always" in refusal(url, "everysec")
+    works(tmp_path / "data", url=url, assume_appendfsync="always")
+    # Whoever answers is believed.
+    assert server.ask("CONFIG", "SET", "appendfsync", "no") == b"+OK"
+    assert "appendfsync is no and must be always" in refusal(
+        f"redis://{HOST}:{server.port}", "always"
+    )
 
 
 def certificates(folder: Path) -> dict[str, str]:

@@ -28,6 +28,8 @@ pub struct RedisSettings {
     pub ca: Option<PathBuf>,
     pub cert: Option<PathBuf>,
     pub key: Option<PathBuf>,
+    /// What `appendfsync` is, where the server lets nobody ask; "": it must tell.
+    pub assume_appendfsync: String,
 }
 
 impl Default for RedisSettings {
@@ -39,6 +41,7 @@ impl Default for RedisSettings {
             ca: None,
             cert: None,
             key: None,
+            assume_appendfsync: String::new(),
         }
     }
 }
@@ -50,6 +53,7 @@ impl RedisSettings {
             ca: self.ca.clone(),
             cert: self.cert.clone(),
             key: self.key.clone(),
+            assume_appendfsync: Some(self.assume_appendfsync.clone()).filter(|it| !it.is_empty()),
             ..RedisOptions::new(&self.url, &self.name)
         }
     }

@@ -47,7 +47,7 @@ def engine_of(options: argparse.Namespace) -> Iterator[tuple[Calls, Batches]]:
 
 def _journal(found: Mapping[str, Setting]) -> dict[str, Any]:
     """What `Engine.open` must be told to find the journal and the keys."""
-    of_redis = ("url", "name", "password_file", "ca", "cert", "key")
+    of_redis = ("url", "name", "password_file", "ca", "cert", "key", "assume_appendfsync")
     redis = {key: str(found[f"redis_{key}"].value) for key in of_redis}
     return {
         "journal": str(found["journal"].value),
@@ -101,6 +101,7 @@ def _server_settings(found: Mapping[str, Setting]) -> "ServerSettings":
         redis_ca=path("redis_ca"),
         redis_cert=path("redis_cert"),
         redis_key=path("redis_key"),
+        redis_assume_appendfsync=str(found["redis_assume_appendfsync"].value),
         mirror=path("mirror"),
         scrub_hours=float(found["scrub_hours"].value),
         low_water_mib=int(found["low_water_mib"].value),

@@ -30,7 +30,7 @@ class Spec:
     def expected(self) -> str:
         """What a value must be, in signs that need no language."""
         if isinstance(self.default, str):
-            return " | ".join(self.choices) or '"…"'
+            return " | ".join(choice or '""' for choice in self.choices) or '"…"'
         return f"{self.low} … {self.high}"
 
     def read(self, given: object) -> Value | None:
@@ -71,6 +71,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     "redis_ca": Spec(""),
     "redis_cert": Spec(""),
     "redis_key": Spec(""),
+    "redis_assume_appendfsync": Spec("", choices=("", "always", "everysec")),
     "mirror": Spec(""),
     "scrub_hours": Spec(24.0, 0, 8_760),
     "low_water_mib": Spec(64, 0, 1_048_576),

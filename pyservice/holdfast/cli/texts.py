@@ -184,6 +184,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "set.redis_cert": ("出示给 Redis 的证书（PEM）", "PEM certificate shown to Redis"),
     "set.redis_key": ("该证书的私钥（PEM）", "PEM private key of that certificate"),
+    "set.redis_assume_appendfsync": (
+        "服务器不允许查询 appendfsync 时，由您声明其值",
+        "what appendfsync is, on a server that lets nobody ask",
+    ),
     "set.mirror": (
         "日志的第二份副本所在目录，最好在另一块盘上",
         "folder of the journal's second copy, best on another disk",

@@ -296,6 +296,7 @@ def _open(settings: ServerSettings, token_sha256: str, clock: ManualClock | None
             "ca": _text(settings.redis_ca),
             "cert": _text(settings.redis_cert),
             "key": _text(settings.redis_key),
+            "assume_appendfsync": settings.redis_assume_appendfsync,
         },
         "mirror": _text(settings.mirror),
         "scrub_every_s": int(settings.scrub_hours * 3_600),

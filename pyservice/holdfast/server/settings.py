@@ -27,6 +27,7 @@ class ServerSettings:
         redis_ca: PEM roots of a server over TLS; absent: the system's.
         redis_cert: PEM certificate that is shown to the server, with `redis_key`.
         redis_key: Its private key.
+        redis_assume_appendfsync: What appendfsync is, where the server lets nobody ask.
         mirror: Folder of the journal's second copy.
         scrub_hours: Hours between two scrubs of the journal; 0: never.
         low_water_mib: Free MiB on the disk below which no new orders are taken.
@@ -56,6 +57,7 @@ class ServerSettings:
     redis_ca: Path | None = None
     redis_cert: Path | None = None
     redis_key: Path | None = None
+    redis_assume_appendfsync: str = ""
     mirror: Path | None = None
     scrub_hours: float = 24.0
     low_water_mib: int = 64

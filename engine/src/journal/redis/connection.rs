@@ -57,6 +57,7 @@ struct Home {
     stream: String,
     head: String,
     documents: String,
+    assume_appendfsync: Option<String>,
 }
 
 /// A connection and the names of the scripts that it may call.
@@ -102,6 +103,7 @@ impl RedisServer {
                 stream: options.key("journal"),
                 head: options.key("head"),
                 documents: options.key("documents"),
+                assume_appendfsync: options.assume_appendfsync.clone(),
             },
             live: None,
         })
@@ -236,7 +238,9 @@ impl Server for RedisServer {
                 .map_err(|_| self.strange())?
                 .pop(),
             // Not allowed to ask, or taken away under this name.
-            Err(error) if matches!(error.code(), Some("NOPERM" | "ERR")) => None,
+            Err(error) if matches!(error.code(), Some("NOPERM" | "ERR")) => {
+                self.home.assume_appendfsync.clone()
+            }
             Err(error) => return Err(self.lost(&error)),
         };
         settings(&info, appendfsync).ok_or_else(|| self.strange())

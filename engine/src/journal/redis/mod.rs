@@ -54,6 +54,8 @@ pub struct RedisOptions {
     pub ca: Option<PathBuf>,
     pub cert: Option<PathBuf>,
     pub key: Option<PathBuf>,
+    /// What `appendfsync` is, if the server lets nobody ask. It never overrules an answer.
+    pub assume_appendfsync: Option<String>,
     /// Tells journals on one server apart; a part of their keys.
     pub name: String,
     /// Who opens it, for whoever is refused meanwhile.
@@ -74,6 +76,7 @@ impl RedisOptions {
             ca: None,
             cert: None,
             key: None,
+            assume_appendfsync: None,
             name: name.into(),
             owner: format!(
                 "process {} on {}",

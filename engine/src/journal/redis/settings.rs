@@ -20,7 +20,7 @@ pub struct Settings {
     pub maxmemory: u64,
     pub maxmemory_policy: String,
     pub appendonly: bool,
-    /// `None` if the user may not ask.
+    /// As it was assumed if the user may not ask; else `None` then.
     pub appendfsync: Option<String>,
 }
 
@@ -60,7 +60,7 @@ impl Settings {
         };
         match self.appendfsync.as_deref() {
             None => problems.push(
-                "appendfsync cannot be read; allow the user `+config|get` in its ACL".to_owned(),
+                "appendfsync cannot be read; allow the user `+config|get` in its ACL, or, on a server that lets nobody ask, state what it is in redis_assume_appendfsync".to_owned(),
             ),
             Some(found) if !fits(found) => {
                 problems.push(format!("appendfsync is {found} and must be {wanted}"));
