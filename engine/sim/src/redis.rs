@@ -85,9 +85,7 @@ enum Write {
     Append {
         group: u64,
         seq: u64,
-        hash: [u8; 16],
         frame: Arc<[u8]>,
-        until: i64,
     },
     Renew {
         until: i64,
@@ -107,34 +105,59 @@ struct HeadRow {
     token: String,
     owner: String,
     until: i64,
+    /// What the stream ended with when the head was last written; appends do not.
     group: u64,
     seq: u64,
-    hash: [u8; 16],
     origin: Origin,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    seq: u64,
+    frame: Arc<[u8]>,
 }
 
 /// What a server holds.
 #[derive(Debug, Clone, Default)]
 struct Data {
-    stream: BTreeMap<u64, Arc<[u8]>>,
+    stream: BTreeMap<u64, Entry>,
     head: Option<HeadRow>,
 }
 
 impl Data {
+    /// The last group and its last record, as far as anything tells.
+    fn last(&self) -> (u64, u64) {
+        let noted = self.head.as_ref().map_or((0, 0), |it| (it.group, it.seq));
+        let there = self.stream.last_key_value();
+        there.map_or(noted, |(group, entry)| noted.max((*group, entry.seq)))
+    }
+
+    /// True if all groups up to this one are there, and no other.
+    fn ends_with(&self, group: u64) -> bool {
+        let origin = self.head.as_ref().map_or(1, |head| head.origin.group);
+        self.stream.len() as u64 + origin == group + 1
+    }
+
     fn take(&mut self, write: &Write) {
         match write {
             Write::DropStream => self.stream.clear(),
             Write::DropHead => self.head = None,
-            Write::Append { group, frame, .. } => {
-                self.stream.insert(*group, Arc::clone(frame));
+            Write::Append { group, seq, frame } => {
+                let (seq, frame) = (*seq, Arc::clone(frame));
+                self.stream.insert(*group, Entry { seq, frame });
             }
             Write::Trim { origin, .. } => self.stream = self.stream.split_off(&origin.group),
             Write::Acquire { .. } | Write::Renew { .. } | Write::Release => {}
         }
-        if matches!(write, Write::DropStream | Write::DropHead) {
+        if matches!(
+            write,
+            Write::DropStream | Write::DropHead | Write::Append { .. }
+        ) {
             return;
         }
+        let last = self.last();
         let head = self.head.get_or_insert_default();
+        (head.group, head.seq) = last;
         match write {
             Write::Acquire {
                 epoch,
@@ -146,20 +169,13 @@ impl Data {
                 head.owner.clone_from(&lease.owner);
                 head.until = *until;
             }
-            Write::Append {
-                group,
-                seq,
-                hash,
-                until,
-                ..
-            } => (head.group, head.seq, head.hash, head.until) = (*group, *seq, *hash, *until),
             Write::Renew { until } => head.until = *until,
             Write::Release => {
                 head.until = 0;
                 head.token.clear();
             }
             Write::Trim { origin, until } => (head.origin, head.until) = (*origin, *until),
-            Write::DropStream | Write::DropHead => {}
+            Write::DropStream | Write::DropHead | Write::Append { .. } => {}
         }
     }
 }
@@ -179,7 +195,6 @@ struct Late {
     lease: Lease,
     group: u64,
     seq: u64,
-    hash: [u8; 16],
     frame: Vec<u8>,
 }
 
@@ -303,9 +318,9 @@ impl SimRedis {
     #[must_use]
     pub fn last_seq(&self) -> Option<u64> {
         let servers = self.0.lock();
-        let head = servers.data.head.as_ref()?;
-        let whole = servers.data.stream.len() as u64 + head.origin.group == head.group + 1;
-        whole.then_some(head.seq)
+        servers.data.head.as_ref()?;
+        let (group, seq) = servers.data.last();
+        servers.data.ends_with(group).then_some(seq)
     }
 
     /// The server may throw records away, and told the writer so in its last calls.
@@ -434,6 +449,7 @@ impl Servers {
     /// What the owner's scripts look at first: who owns it, and is it whole?
     fn look(&self, lease: &Lease, group: Option<u64>) -> Verdict {
         let head = self.data.head.clone().unwrap_or_default();
+        let last = self.data.last();
         let mine = u64::from(lease.epoch);
         if head.epoch > mine || head.epoch == mine && head.token != lease.token {
             return Verdict::Fenced {
@@ -441,15 +457,13 @@ impl Servers {
                 owner: head.owner,
             };
         }
-        let entries = self.data.stream.len() as u64;
-        let whole = head.epoch == mine && entries + head.origin.group == head.group + 1;
-        if whole && group.is_none_or(|group| group == head.group) {
+        if head.epoch == mine && self.data.ends_with(group.unwrap_or(last.0)) {
             return Verdict::Done;
         }
         Verdict::Behind {
-            group: head.group,
-            seq: head.seq,
-            entries,
+            group: last.0,
+            seq: last.1,
+            entries: self.data.stream.len() as u64,
         }
     }
 
@@ -497,14 +511,14 @@ impl Servers {
     }
 
     fn append(&mut self, late: &Late) -> Verdict {
-        let until = self.until(&late.lease);
         let again = self.look(&late.lease, Some(late.group)) == Verdict::Done
             && self
                 .data
-                .head
-                .as_ref()
-                .is_some_and(|head| head.hash == late.hash);
+                .stream
+                .get(&late.group)
+                .is_some_and(|entry| *entry.frame == *late.frame);
         if again {
+            let until = self.until(&late.lease);
             self.write(Write::Renew { until });
             return Verdict::Done;
         }
@@ -513,9 +527,7 @@ impl Servers {
             self.write(Write::Append {
                 group: late.group,
                 seq: late.seq,
-                hash: late.hash,
                 frame: late.frame.as_slice().into(),
-                until,
             });
         }
         verdict
@@ -670,7 +682,6 @@ impl Server for Connection {
             lease: lease.clone(),
             group: entry.group,
             seq: entry.last_seq,
-            hash: entry.hash,
             frame: entry.frame.to_vec(),
         };
         self.call(|servers| {
@@ -705,9 +716,9 @@ impl Server for Connection {
         self.call(|servers| {
             let entries = servers.data.stream.range(from..=to).take(count);
             entries
-                .map(|(group, frame)| StoredEntry {
+                .map(|(group, entry)| StoredEntry {
                     group: *group,
-                    frame: frame.to_vec(),
+                    frame: entry.frame.to_vec(),
                 })
                 .collect()
         })

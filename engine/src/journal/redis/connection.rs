@@ -16,8 +16,8 @@ use super::{RedisOptions, StreamError};
 const WAIT_MS: u64 = 1_000;
 /// How long one question for the disks of replicas waits.
 const ASK_DISKS_MS: u64 = 50;
-/// The field of an entry that holds the frame.
-const FIELD: &[u8] = b"f";
+/// The fields of an entry: its frame, and the number of its last record.
+const FIELDS: [&[u8]; 2] = [b"f", b"s"];
 
 /// A script and the name that the server gave it.
 #[derive(Debug, Clone, Copy)]
@@ -29,25 +29,27 @@ enum Script {
     Trim,
 }
 
+/// A script that only the owner of the lease may call.
+macro_rules! owned_script {
+    ($file:literal) => {
+        concat!(
+            include_str!("scripts/last.lua"),
+            include_str!("scripts/look.lua"),
+            include_str!($file)
+        )
+    };
+}
+
 /// Texts of the scripts, in the order of [`Script`].
 const SCRIPTS: [&str; 5] = [
-    include_str!("scripts/acquire.lua"),
     concat!(
-        include_str!("scripts/look.lua"),
-        include_str!("scripts/append.lua")
+        include_str!("scripts/last.lua"),
+        include_str!("scripts/acquire.lua")
     ),
-    concat!(
-        include_str!("scripts/look.lua"),
-        include_str!("scripts/renew.lua")
-    ),
-    concat!(
-        include_str!("scripts/look.lua"),
-        include_str!("scripts/release.lua")
-    ),
-    concat!(
-        include_str!("scripts/look.lua"),
-        include_str!("scripts/trim.lua")
-    ),
+    owned_script!("scripts/append.lua"),
+    owned_script!("scripts/renew.lua"),
+    owned_script!("scripts/release.lua"),
+    owned_script!("scripts/trim.lua"),
 ];
 
 /// A server and the keys of one journal on it.
@@ -264,10 +266,9 @@ impl Server for RedisServer {
         let append = |home: &Home, scripts: &[String]| {
             let group = entry.group.to_string();
             let seq = entry.last_seq.to_string();
-            let hash = hex(&entry.hash);
             let script = &scripts[Script::Append as usize];
             let mut append = owned(home, script, lease, entry.group - 1, &[]);
-            append.arg(group).arg(seq).arg(hash).arg(entry.frame);
+            append.arg(group).arg(seq).arg(entry.frame);
             for (number, document) in entry.documents {
                 append.arg(number).arg(&document[..]);
             }
@@ -427,12 +428,19 @@ impl Parts {
 
 /// `None` if it has no id; an entry of another form has no frame.
 fn stored(entry: Value) -> Option<StoredEntry> {
-    let (id, mut fields): (String, Vec<Vec<u8>>) = redis::from_redis_value(entry).ok()?;
+    let (id, fields): (String, Vec<Vec<u8>>) = redis::from_redis_value(entry).ok()?;
     let (group, part) = id.split_once('-')?;
-    let ours = part == "0" && matches!(fields.as_slice(), [name, _] if name == FIELD);
+    let frame = match <[Vec<u8>; 4]>::try_from(fields) {
+        Ok([frame_name, frame, seq_name, _])
+            if part == "0" && [&frame_name[..], &seq_name[..]] == FIELDS =>
+        {
+            frame
+        }
+        _ => Vec::new(),
+    };
     Some(StoredEntry {
         group: group.parse().ok()?,
-        frame: fields.pop().filter(|_| ours).unwrap_or_default(),
+        frame,
     })
 }
 

@@ -387,7 +387,11 @@ impl RedisJournal {
             body: &[],
         };
         match journal.append(&first)? {
-            Progress::Durable => Ok((journal, recovery)),
+            // From here on the head knows of this group, so that a stream that vanishes is missed.
+            Progress::Durable => journal
+                .look()
+                .map(|()| (journal, recovery))
+                .map_err(Into::into),
             Progress::Again { detail } => Err(StreamError::Unreachable { detail }.into()),
         }
     }
@@ -411,7 +415,6 @@ impl RedisJournal {
         let entry = NewEntry {
             group: self.next_group,
             last_seq: group.first_seq + u64::from(group.count) - 1,
-            hash,
             frame: &frame,
             documents: &documents,
         };

@@ -119,8 +119,6 @@ impl Wait {
 pub struct NewEntry<'a> {
     pub group: u64,
     pub last_seq: u64,
-    /// The chain value that the group after this one carries.
-    pub hash: Chain,
     pub frame: &'a [u8],
     /// What its records refer to; at most what waits.
     pub documents: &'a [Document],
@@ -157,8 +155,8 @@ pub trait Server: Send + std::fmt::Debug {
     /// [`Fault::Unreachable`]: the same lease may be taken again.
     fn acquire(&mut self, lease: &Lease) -> Result<Acquired, Fault>;
 
-    /// Appends with its documents behind the group before it, renews the lease and waits. The very
-    /// same entry is done already if it is the last one.
+    /// Appends with its documents behind the group before it, and waits. The very same entry
+    /// is done already if it is the last one; then the lease is renewed.
     ///
     /// # Errors
     /// [`Fault::Unreachable`]: the same entry may be appended again.

@@ -1,8 +1,8 @@
--- KEYS: the stream, its head, the documents. ARGV: token and name of the caller, its lease in ms.
+-- ARGV: token and name of the caller, its lease in ms.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local head = redis.call('HMGET', KEYS[2],
-  'epoch', 'token', 'owner', 'until', 'group', 'seq', 'origin', 'origin_seq', 'origin_chain')
+  'epoch', 'token', 'owner', 'until', 'origin', 'origin_seq', 'origin_chain')
 local entries = redis.call('XLEN', KEYS[1])
 
 if not head[1] and entries > 0 then
@@ -17,9 +17,8 @@ local epoch = tonumber(head[1] or 0)
 if head[2] ~= ARGV[1] then
   epoch = epoch + 1
 end
-redis.call('HSET', KEYS[2], 'epoch', epoch, 'token', ARGV[1], 'owner', ARGV[2], 'until', now + ARGV[3])
-if not head[5] then
-  redis.call('HSET', KEYS[2], 'group', 0, 'seq', 0)
-end
-return {'TAKEN', epoch, tonumber(head[5] or 0), tonumber(head[6] or 0), entries,
-  tonumber(head[7] or 1), tonumber(head[8] or 1), head[9] or ''}
+local group, seq = last()
+redis.call('HSET', KEYS[2], 'epoch', epoch, 'token', ARGV[1], 'owner', ARGV[2],
+  'until', now + ARGV[3], 'group', group, 'seq', seq)
+return {'TAKEN', epoch, group, seq, entries,
+  tonumber(head[5] or 1), tonumber(head[6] or 1), head[7] or ''}

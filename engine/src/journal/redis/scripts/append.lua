@@ -1,23 +1,25 @@
--- ARGV from 5: number of the new group, its last record, its hash, its frame, then numbers
--- and bytes of the documents that its records refer to.
+-- ARGV from 5: number of the new group, its last record, its frame, then numbers and bytes of
+-- the documents that its records refer to.
+-- All that every order waits for: one write, and no look at the end of the stream. XADD refuses
+-- a group that is not above every earlier one; so many entries as there are groups are all of them.
 local function put_documents()
-  for at = 9, #ARGV, 2 do
+  for at = 8, #ARGV, 2 do
     redis.call('HSET', KEYS[3], ARGV[at], ARGV[at + 1])
   end
 end
 
-if whole and group == tonumber(ARGV[5]) and head[6] == ARGV[7] then
+local id = ARGV[5] .. '-0'
+if ends_with(tonumber(ARGV[3])) then
+  put_documents()
+  redis.call('XADD', KEYS[1], id, 'f', ARGV[7], 's', ARGV[6])
+  return {'OK'}
+end
+local there = redis.call('XRANGE', KEYS[1], id, id)
+if ends_with(tonumber(ARGV[5])) and there[1] and there[1][2][2] == ARGV[7] then
   -- The very same group again, after a reply that was lost. Writing the lease makes
   -- WAIT and the sync before the reply cover the group as well.
   put_documents()
   renew()
   return {'OK'}
 end
-if not whole or group ~= tonumber(ARGV[3]) then
-  return {'BEHIND', group, seq, entries}
-end
-put_documents()
-redis.call('XADD', KEYS[1], ARGV[5] .. '-0', 'f', ARGV[8])
-redis.call('HSET', KEYS[2], 'group', ARGV[5], 'seq', ARGV[6], 'hash', ARGV[7])
-renew()
-return {'OK'}
+return behind()

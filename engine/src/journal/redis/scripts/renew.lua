@@ -1,6 +1,10 @@
 -- ARGV[5], if there: the stream may end with any group.
-if not whole or not ARGV[5] and group ~= tonumber(ARGV[3]) then
-  return {'BEHIND', group, seq, entries}
+local group = tonumber(ARGV[3])
+if ARGV[5] then
+  group = last()
+end
+if not ends_with(group) then
+  return behind()
 end
 renew()
 return {'OK'}

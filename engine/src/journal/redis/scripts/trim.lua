@@ -1,6 +1,6 @@
 -- ARGV from 5: the group that becomes the first, its first record, its chain.
-if not whole or group ~= tonumber(ARGV[3]) then
-  return {'BEHIND', group, seq, entries}
+if not ends_with(tonumber(ARGV[3])) then
+  return behind()
 end
 if origin < tonumber(ARGV[5]) then
   redis.call('XTRIM', KEYS[1], 'MINID', '=', ARGV[5] .. '-0')
