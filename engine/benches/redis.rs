@@ -143,6 +143,7 @@ fn main() {
         },
         ..Settings::default()
     });
+    let of_memory = open(Settings::default());
     let of_files = open(Settings {
         path: Some(root.join("files")),
         ..Settings::default()
@@ -161,7 +162,7 @@ fn main() {
     };
     let (mut bare, mut theirs) = (connect(), connect());
     let (hand, handed) = mpsc::channel::<mpsc::Sender<()>>();
-    let [mut always, mut xadd, mut by_thread, mut sync] = [(); 4].map(|()| Vec::new());
+    let [mut always, mut xadd, mut by_thread, mut sync, mut memory] = [(); 5].map(|()| Vec::new());
     std::thread::scope(|scope| {
         scope.spawn(move || {
             for answer in handed {
@@ -179,6 +180,7 @@ fn main() {
                 answered.recv().expect("an answer");
             });
             round(first, &mut sync, |number| place(&of_files, number));
+            round(first, &mut memory, |number| place(&of_memory, number));
         }
         drop(hand);
     });
@@ -194,6 +196,7 @@ fn main() {
         ("bare XADD", &mut xadd),
         ("XADD by a thread", &mut by_thread),
         ("file.sync", &mut sync),
+        ("memory", &mut memory),
     ] {
         let (p50, p99) = (at(times, 50), at(times, 99));
         println!(
