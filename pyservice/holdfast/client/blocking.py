@@ -1,16 +1,30 @@
-"""A client of a served engine: the same methods as `Engine`, over gRPC."""
+"""The blocking client. Any thread may call; the calls of many threads become batches.
 
+There is no thread of its own: whoever calls sends, gRPC's threads carry the answers, and a timer
+lives only while something is to be repeated.
+"""
+
+import contextlib
+import copy
 import os
-from collections.abc import Iterable
-from pathlib import Path
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import grpc
 
-from holdfast import _engine, errors, messages
+from holdfast import errors, messages
 from holdfast.calls import Calls, Fields
-from holdfast.engine import BatchOutcome, decode_batch, encode_batch
+from holdfast.client import retries
+from holdfast.client.coalescer import Coalescer, Reply, Timer
+from holdfast.client.connection import BATCH, Connection, Owner, batched, typed
+from holdfast.client.retries import Attempts, closed, late, timed_out
+from holdfast.client.scheduler import Item, Scheduler
+from holdfast.engine import BatchOutcome, decode_batch, encode_batch, read_outcome
 
 T = TypeVar("T")
 
@@ -26,6 +40,9 @@ class Client(Calls):
         locale: str = "",
         deadline_s: float = 10.0,
         root_certificates: str | os.PathLike[str] | None = None,
+        coalesce: bool = True,
+        gather_s: float = 0.0,
+        retry: bool = True,
     ) -> None:
         """Connects lazily.
 
@@ -33,44 +50,109 @@ class Client(Calls):
             address: "host:port".
             token: Secret of the credential.
             locale: Language of messages and instructions.
-            deadline_s: Longest a call may take.
+            deadline_s: Longest a call may take, with everything that is repeated.
             root_certificates: PEM file; with it the connection is TLS.
+            coalesce: Send commands that are called at the same time as one batch.
+            gather_s: How long the first command of a batch waits for others; 0 adds no delay.
+            retry: Repeat what got no answer, or was refused for the moment.
         """
+        connection = Connection.to(address, token, locale, root_certificates)
+        self._owner = Owner()
         self._deadline_s = deadline_s
-        metadata = [("authorization", f"Bearer {token}")]
-        if locale:
-            metadata.append(("accept-language", locale))
-        self._metadata = tuple(metadata)
-        options = (("grpc.max_receive_message_length", 16 << 20),)
-        if root_certificates is None:
-            self._channel = grpc.insecure_channel(address, options)
-        else:
-            roots = grpc.ssl_channel_credentials(Path(root_certificates).read_bytes())
-            self._channel = grpc.secure_channel(address, roots, options)
+        self._coalesce = coalesce
+        self._metadata = connection.metadata()
+        self._channel = connection.channel(grpc)
+        self._repeat = retries.Backoff(random.random) if retry else retries.never
+        scheduler = Scheduler(self._repeat, gather_s=gather_s)
+        self._coalescer = Coalescer(scheduler, self._send, _later)
+        self._closed = threading.Event()
+
+    def within(self, deadline_s: float) -> "Client":
+        """The same client with another deadline; closing either closes both."""
+        other = copy.copy(self)
+        other._deadline_s = deadline_s
+        return other
 
     def _call(self, name: str, result: type[T], fields: Fields) -> T:
-        return messages.decode(name, self.raw(name, messages.encode(name, fields)), result)
+        self._owner.check()
+        message = messages.build(messages.method(name).input_type, fields, "")
+        end = time.monotonic() + self._deadline_s
+        if self._coalesce and not self._coalescer.denied:
+            command = batched(message)
+            outcome = None if command is None else self._wait(command, end)
+            if outcome is not None:
+                return cast(T, read_outcome(outcome))
+        return messages.decode(name, self._ask(name, message.SerializeToString(), end), result)
+
+    def _wait(self, command: bytes, end: float) -> Any:
+        """The outcome of a command in a batch; `None` if it must be asked for alone."""
+        future: Future[object] = Future()
+        now = time.monotonic()
+        item = Item(command, now, end, future)
+        self._coalescer.add(item)
+        try:
+            self._coalescer.pump()
+            answer = future.result(end - now)
+        except TimeoutError:
+            raise late(self._deadline_s, item.tries, item.last) from None
+        finally:
+            if not future.done():
+                self._coalescer.forget(item)
+        if isinstance(answer, errors.Refused) and timed_out(answer):
+            raise late(self._deadline_s, item.tries, item.last)
+        if isinstance(answer, errors.HoldfastError):
+            raise answer
+        return answer
+
+    def _send(self, request: bytes, timeout_s: float, done: Callable[[Reply], None]) -> None:
+        call: Any = self._channel.unary_unary(messages.path(BATCH))
+        # A channel that was closed has nobody left who waits.
+        with contextlib.suppress(ValueError):
+            sent = call.future(request, timeout=timeout_s, metadata=self._metadata)
+            sent.add_done_callback(lambda finished: done(_reply(finished)))
+
+    def _ask(self, name: str, request: bytes, end: float) -> bytes:
+        """One call by itself, repeated as `retries` says."""
+        call: Any = self._channel.unary_unary(messages.path(name))
+        attempts = Attempts(self._repeat, self._deadline_s, end)
+        while not self._closed.is_set():
+            left = attempts.begin(time.monotonic())
+            try:
+                response: bytes = call(request, timeout=left, metadata=self._metadata)
+            except (grpc.RpcError, ValueError) as error:
+                if self._closed.is_set():
+                    break
+                if not isinstance(error, grpc.RpcError):
+                    raise
+                pause = attempts.failed(typed(error), time.monotonic())
+            else:
+                return response
+            self._closed.wait(pause)
+        raise closed(attempts.tries)
 
     def raw(self, name: str, request: bytes) -> bytes:
-        """Sends request bytes and gives response bytes.
+        """Sends request bytes and gives response bytes; never in a batch.
 
         Raises:
-            Refused: The engine refused, or could not be reached (UNAVAILABLE).
+            Refused: The engine refused, or could not be reached in time.
         """
-        try:
-            call: Any = self._channel.unary_unary(messages.path(name))
-            response: bytes = call(request, timeout=self._deadline_s, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise _typed(error) from None
-        return response
+        self._owner.check()
+        return self._ask(name, request, time.monotonic() + self._deadline_s)
 
     def batch_submit(self, commands: Iterable[Fields]) -> list[BatchOutcome]:
         """Submit up to 1,000 commands; see `Engine.batch_submit`."""
-        return decode_batch(self.raw("OrderService/BatchSubmit", encode_batch(commands)))
+        return decode_batch(self.raw(BATCH, encode_batch(commands)))
+
+    def place_orders(self, orders: Iterable[Fields]) -> list[BatchOutcome]:
+        """Place many orders at once; the same arguments as `place_order`."""
+        return self.batch_submit({"place_order": order} for order in orders)
 
     def close(self) -> None:
-        """Closes the connection."""
-        self._channel.close()
+        """Closes the connection and fails what still waits. A second call does nothing."""
+        if self._owner.here() and not self._closed.is_set():
+            self._closed.set()
+            self._coalescer.close()
+            self._channel.close()
 
     def __enter__(self) -> Self:
         """Gives the client itself."""
@@ -86,12 +168,18 @@ class Client(Calls):
         self.close()
 
 
-def _typed(error: grpc.RpcError) -> errors.Refused:
-    """The typed exception of a failed call, with the engine's facts if it sent any."""
-    code = int(error.code().value[0])
-    trailing: Any = error.trailing_metadata() or ()
-    for key, value in trailing:
-        if key == "grpc-status-details-bin":
-            told = _engine.refused(code, value)
-            return errors.refused(code, told.reason, told.message, told.facts)
-    return errors.refused(code, error.code().name, error.details() or "the call failed", {})
+def _reply(finished: Any) -> Reply:
+    try:
+        response: bytes = finished.result()
+    except grpc.RpcError as error:
+        return typed(error)
+    except grpc.FutureCancelledError:
+        return errors.refused(1, "CANCELLED", "the call was cancelled", {})
+    return response
+
+
+def _later(seconds: float, call: Callable[[], None]) -> Timer:
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
+    return timer
