@@ -177,13 +177,18 @@ async def test_a_stranger_is_told_so_in_the_words_of_the_call(
     assert told == await outcome(alone.ask("release_hold", **fields))
 
 
-async def test_commands_gather_for_as_long_as_was_asked(server: Server, connect: Connect) -> None:
+async def test_commands_gather_for_as_long_as_was_asked(server: Server) -> None:
     sku = fresh("gather")
     stock(server, sku, 10)
-    caller = connect(server.address, server.token, gather_s=0.01)
+    caller = Tasks.to(server, gather_s=1.0)
     before = batches(server)
-    await asyncio.gather(*(caller.ask("place_order", **order(fresh("G"), sku)) for _ in range(10)))
-    assert 0 < batches(server) - before < 10
+    first_call = asyncio.create_task(caller.ask("place_order", **order(fresh("G"), sku)))
+    # Without gathering it would leave in the second turn of the loop.
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await asyncio.gather(first_call, caller.ask("place_order", **order(fresh("G"), sku)))
+    assert batches(server) == before + 1
+    await caller.close()
 
 
 async def test_a_given_batch_is_sent_as_it_is(server: Server, connect: Connect) -> None:
