@@ -177,6 +177,15 @@ async def test_a_stranger_is_told_so_in_the_words_of_the_call(
     assert told == await outcome(alone.ask("release_hold", **fields))
 
 
+async def test_a_token_that_no_header_can_carry_is_named_at_once(connect: Connect) -> None:
+    wrong = {"token": {"token": "secret\n"}, "locale": {"token": "secret", "locale": "中文"}}
+    for field, options in wrong.items():
+        with pytest.raises(holdfast.InvalidArgument, match="printable ASCII") as refused:
+            connect("127.0.0.1:1", **options)
+        assert refused.value.facts == {"field": field}
+        assert "secret" not in refused.value.message
+
+
 async def test_commands_gather_for_as_long_as_was_asked(server: Server) -> None:
     sku = fresh("gather")
     stock(server, sku, 10)

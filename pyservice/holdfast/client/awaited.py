@@ -171,7 +171,7 @@ class _Line:
         task.add_done_callback(self._sending.discard)
 
     async def _carry(self, request: bytes, timeout_s: float, done: Callable[[Reply], None]) -> None:
-        reply: Reply = errors.refused(1, "CANCELLED", "the call was cancelled", {})
+        reply: Reply = errors.refused(2, "UNKNOWN", "The call ended without an answer.", {})
         try:
             reply = await self.call(BATCH, request, timeout_s)
         finally:

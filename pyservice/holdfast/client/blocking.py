@@ -106,7 +106,7 @@ class Client(Calls):
 
     def _send(self, request: bytes, timeout_s: float, done: Callable[[Reply], None]) -> None:
         call: Any = self._channel.unary_unary(messages.path(BATCH))
-        # A channel that was closed has nobody left who waits.
+        # A channel that was closed refuses calls; then nobody is left who waits.
         with contextlib.suppress(ValueError):
             sent = call.future(request, timeout=timeout_s, metadata=self._metadata)
             sent.add_done_callback(lambda finished: done(_reply(finished)))
@@ -119,15 +119,13 @@ class Client(Calls):
             left = attempts.begin(time.monotonic())
             try:
                 response: bytes = call(request, timeout=left, metadata=self._metadata)
-            except (grpc.RpcError, ValueError) as error:
-                if self._closed.is_set():
-                    break
-                if not isinstance(error, grpc.RpcError):
-                    raise
-                pause = attempts.failed(typed(error), time.monotonic())
-            else:
                 return response
-            self._closed.wait(pause)
+            except grpc.RpcError as error:
+                refusal = typed(error)
+            except ValueError:
+                break  # the channel was closed just now
+            if not self._closed.is_set():
+                self._closed.wait(attempts.failed(refusal, time.monotonic()))
         raise closed(attempts.tries)
 
     def raw(self, name: str, request: bytes) -> bytes:

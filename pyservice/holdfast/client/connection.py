@@ -46,7 +46,19 @@ class Connection:
         locale: str,
         root_certificates: str | os.PathLike[str] | None,
     ) -> "Connection":
-        """Reads the PEM file, if there is one."""
+        """Reads the PEM file, if there is one.
+
+        Raises:
+            InvalidArgument: Token or locale cannot stand in a header.
+        """
+        for field, value in (("token", token), ("locale", locale)):
+            if not (value.isascii() and value.isprintable()):
+                raise errors.InvalidArgument(
+                    f"{field} has characters that are not printable ASCII; look for a line end.",
+                    reason="FIELD_INVALID",
+                    facts={"field": field},
+                    code="INVALID_ARGUMENT",
+                )
         roots = None if root_certificates is None else Path(root_certificates).read_bytes()
         return cls(address, token, locale, roots)
 
