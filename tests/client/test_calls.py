@@ -82,6 +82,23 @@ async def test_what_is_wrong_before_it_is_sent_hurts_its_caller_alone(
     assert answers[1].facts["field"] == "urgency"
 
 
+async def test_what_spoils_a_whole_batch_is_refused_alone(server: Server, connect: Connect) -> None:
+    sku = fresh("spoilt")
+    stock(server, sku, 100)
+    caller = connect(server.address, server.token)
+    lines = [{"sku": sku, "quantity": 1}] * 1_001
+    calls = [order(fresh("S"), sku) for _ in range(20)]
+    calls[7]["lines"] = lines
+    answers = await asyncio.gather(
+        *(caller.ask("place_order", **fields) for fields in calls), return_exceptions=True
+    )
+    spoilt = answers.pop(7)
+    assert isinstance(spoilt, holdfast.InvalidArgument)
+    assert (spoilt.reason, spoilt.facts["count"]) == ("LINES_TOO_MANY", "1001")
+    assert all(isinstance(answer, holdfast.results.OrderResult) for answer in answers)
+    assert pool(server, sku).held == 19
+
+
 async def test_calls_are_decided_in_the_order_in_which_tasks_made_them(server: Server) -> None:
     sku = fresh("queue")
     stock(server, sku, 100)

@@ -19,9 +19,9 @@ from holdfast import errors, messages
 from holdfast.async_calls import AsyncCalls
 from holdfast.calls import Fields
 from holdfast.client import retries
-from holdfast.client.coalescer import Coalescer, Reply, Timer
+from holdfast.client.coalescer import Coalescer, Reply, Timer, told
 from holdfast.client.connection import BATCH, Connection, Owner, batched, typed
-from holdfast.client.retries import Attempts, closed, late, timed_out
+from holdfast.client.retries import Attempts, closed, late
 from holdfast.client.scheduler import Item, Scheduler
 from holdfast.engine import BatchOutcome, decode_batch, encode_batch, read_outcome
 
@@ -85,11 +85,7 @@ class AsyncClient(AsyncCalls):
         finally:
             if future.cancelled() or not future.done():
                 self._coalescer.forget(item)
-        if isinstance(answer, errors.Refused) and timed_out(answer):
-            raise late(self._deadline_s, item.tries, item.last)
-        if isinstance(answer, errors.HoldfastError):
-            raise answer
-        return answer
+        return told(item, answer, self._deadline_s)
 
     async def _ask(self, name: str, request: bytes, end: float) -> bytes:
         """One call by itself, repeated as `retries` says."""
@@ -143,7 +139,10 @@ class _Line:
         self._sending: set[asyncio.Task[None]] = set()
 
     def attach(self) -> None:
+        """Makes the channel, once; refuses another loop, a forked child and a closed client."""
         self._owner.check()
+        if self.closed.is_set():
+            raise closed(0)
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._channel = self._connection.channel(grpc.aio)

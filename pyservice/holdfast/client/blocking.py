@@ -20,9 +20,9 @@ import grpc
 from holdfast import errors, messages
 from holdfast.calls import Calls, Fields
 from holdfast.client import retries
-from holdfast.client.coalescer import Coalescer, Reply, Timer
+from holdfast.client.coalescer import Coalescer, Reply, Timer, told
 from holdfast.client.connection import BATCH, Connection, Owner, batched, typed
-from holdfast.client.retries import Attempts, closed, late, timed_out
+from holdfast.client.retries import Attempts, closed, late
 from holdfast.client.scheduler import Item, Scheduler
 from holdfast.engine import BatchOutcome, decode_batch, encode_batch, read_outcome
 
@@ -98,11 +98,7 @@ class Client(Calls):
         finally:
             if not future.done():
                 self._coalescer.forget(item)
-        if isinstance(answer, errors.Refused) and timed_out(answer):
-            raise late(self._deadline_s, item.tries, item.last)
-        if isinstance(answer, errors.HoldfastError):
-            raise answer
-        return answer
+        return told(item, answer, self._deadline_s)
 
     def _send(self, request: bytes, timeout_s: float, done: Callable[[Reply], None]) -> None:
         call: Any = self._channel.unary_unary(messages.path(BATCH))

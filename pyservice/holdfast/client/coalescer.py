@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from google.protobuf.message import DecodeError
 
 from holdfast import errors
-from holdfast.client.retries import closed
+from holdfast.client.retries import closed, late, timed_out
 from holdfast.client.scheduler import Answer, Batch, Item, Scheduler, Settled
 from holdfast.engine import read_outcome
 from holdfast.pb import orders_pb2
@@ -104,6 +104,19 @@ class Coalescer:
         # The next batch leaves before anybody reads the answers of this one.
         self.pump()
         _settle(settled)
+
+
+def told(item: Item, answer: Answer, deadline_s: float) -> Any:
+    """What a caller does with its answer: its outcome, or `None` to ask for it alone.
+
+    Raises:
+        HoldfastError: It is one.
+    """
+    if isinstance(answer, errors.Refused) and timed_out(answer):
+        raise late(deadline_s, item.tries, item.last)
+    if isinstance(answer, errors.HoldfastError):
+        raise answer
+    return answer
 
 
 def _settle(settled: Settled) -> None:
