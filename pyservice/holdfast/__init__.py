@@ -1,6 +1,7 @@
 """Holdfast: an order engine for shops that sell on several channels at once.
 
-`Engine` and `AsyncEngine` embed it; `holdfast.server` serves it over gRPC.
+`Engine` and `AsyncEngine` embed it; `holdfast.server` serves it over gRPC and
+`holdfast.client` calls it there.
 Importing this package pulls in neither gRPC nor Redis.
 """
 
@@ -8,6 +9,7 @@ from holdfast.engine import AsyncEngine, BatchOutcome, Engine, ManualClock
 from holdfast.errors import (
     Aborted,
     AlreadyExists,
+    ClientClosedError,
     DeadlineExceeded,
     EngineClosedError,
     FailedPrecondition,
@@ -53,6 +55,7 @@ __all__ = [
     "BatchOutcome",
     "Bucket",
     "CancelResult",
+    "ClientClosedError",
     "Colour",
     "DeadlineExceeded",
     "Durability",

@@ -26,7 +26,7 @@ from holdfast.async_calls import AsyncCalls
 from holdfast.calls import Calls, Fields
 
 if TYPE_CHECKING:
-    from holdfast.pb import events_pb2
+    from holdfast.pb import events_pb2, orders_pb2
 
 T = TypeVar("T")
 
@@ -522,21 +522,22 @@ def encode_batch(commands: Iterable[Fields]) -> bytes:
 
 def decode_batch(payload: bytes) -> list[BatchOutcome]:
     """The outcomes of a batch, refusals as exceptions that were not raised."""
-    from holdfast import messages
     from holdfast.pb import orders_pb2
 
     response = orders_pb2.BatchSubmitResponse.FromString(payload)
-    outcomes: list[BatchOutcome] = []
-    for outcome in response.outcomes:
-        kind = outcome.WhichOneof("outcome")
-        if kind == "refused":
-            refused = outcome.refused
-            outcomes.append(
-                errors.refused(refused.code, refused.reason, refused.message, refused.facts)
-            )
-        else:
-            outcomes.append(messages.read(getattr(outcome, kind), _BATCH_RESULTS[kind]))
-    return outcomes
+    return [read_outcome(outcome) for outcome in response.outcomes]
+
+
+def read_outcome(outcome: "orders_pb2.CommandOutcome") -> BatchOutcome:
+    """What one command of a batch answered."""
+    from holdfast import messages
+
+    kind = outcome.WhichOneof("outcome")
+    if kind == "refused":
+        refused = outcome.refused
+        return errors.refused(refused.code, refused.reason, refused.message, refused.facts)
+    outcome_read: BatchOutcome = messages.read(getattr(outcome, kind), _BATCH_RESULTS[kind])
+    return outcome_read
 
 
 def _watch(

@@ -157,7 +157,11 @@ class EngineClosedError(OpenError):
 
 
 class ForkedEngineError(HoldfastError):
-    """The engine was opened by the parent of this forked process."""
+    """The engine, or the client, was opened by the parent of this forked process."""
+
+
+class ClientClosedError(HoldfastError):
+    """The client was closed; `facts["tries"]` is 0 if nothing was sent."""
 
 
 _BY_REASON: Final[Mapping[str, type[Refused]]] = MappingProxyType(

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from google.protobuf import descriptor_pool, message_factory
@@ -192,13 +192,13 @@ def read(message: Message, result: type[T]) -> T:
 @cache
 def _reader(result: type) -> Callable[[Message], object]:
     hints = typing.get_type_hints(result)
-    readers = {
-        field.name: _field_reader(field.name.rstrip("_"), hints[field.name])
+    readers = [
+        _field_reader(field.name.rstrip("_"), hints[field.name])
         for field in dataclasses.fields(result)
-    }
+    ]
 
     def build_result(message: Message) -> object:
-        return result(**{name: reader(message) for name, reader in readers.items()})
+        return result(*[reader(message) for reader in readers])
 
     return build_result
 
@@ -235,8 +235,23 @@ def _converter(kind: Any) -> Callable[[Any, Message, str], object]:
     if kind is datetime:
         return lambda value, _message, _field: _datetime(value)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return lambda value, message, field: _enum_member(kind, value, message, field)
+        return _enum_reader(kind)
     return lambda value, _message, _field: value
+
+
+def _enum_reader(kind: type[StrEnum]) -> Callable[[Any, Message, str], object]:
+    # An answer has a dozen of them; only members are kept, so it cannot grow.
+    known: dict[int, object] = {}
+
+    def read_enum(number: int, message: Message, field: str) -> object:
+        found = known.get(number)
+        if found is None:
+            found = _enum_member(kind, number, message, field)
+            if isinstance(found, kind):
+                known[number] = found
+        return found
+
+    return read_enum
 
 
 def _datetime(value: Timestamp) -> datetime:
@@ -244,8 +259,13 @@ def _datetime(value: Timestamp) -> datetime:
 
 
 def _enum_member(kind: type[StrEnum], number: int, message: Message, field: str) -> object:
-    """The member of a number; a number of a newer engine stays readable as text."""
     descriptor: Any = message.DESCRIPTOR.fields_by_name[field].enum_type
+    return _member(kind, descriptor, number)
+
+
+@lru_cache(maxsize=1_024)
+def _member(kind: type[StrEnum], descriptor: EnumDescriptor, number: int) -> object:
+    """The member of a number; a number of a newer engine stays readable as text."""
     value = descriptor.values_by_number.get(number)
     if value is None:
         return str(number)

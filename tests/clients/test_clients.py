@@ -61,9 +61,11 @@ def test_the_go_code_is_of_these_protos(module: ModuleType) -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(shutil.which("go") is None, reason="Go is not installed")
-def test_a_go_program_lives_through_an_order(server: Server) -> None:
+def test_go_programs_live_through_orders_alone_and_in_batches(server: Server) -> None:
+    # The race detector needs a C compiler.
+    race = () if shutil.which("gcc") is None else ("-race",)
     run(server, "go", "go", "vet", "./...")
-    run(server, "go", "go", "test", "-count=1", "./...")
+    run(server, "go", "go", "test", *race, "-count=1", "./...")
 
 
 @pytest.mark.timeout(900)

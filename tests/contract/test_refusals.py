@@ -523,7 +523,7 @@ def place_until_refused(client: Client, sku: str, told: list[str]) -> None:
 def test_a_journal_that_cannot_be_written_says_so_and_loses_nothing(tmp_path: Path) -> None:
     """COMMIT_UNKNOWN: the disk refuses, the server stops, a restart knows what counts."""
     server = start_server(tmp_path / "data")
-    with Client(server.address, token=server.token) as client:
+    with Client(server.address, token=server.token, retry=False) as client:
         house = House(server, client)
         sku = house.sku(1_000_000_000)
         kept = house.one(sku)

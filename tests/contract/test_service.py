@@ -416,7 +416,7 @@ def test_kill_9_loses_no_acknowledged_order(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     for round_ in range(3):
         server = start_server(tmp_path / "data")
-        with Client(server.address, token=server.token) as client:
+        with Client(server.address, token=server.token, retry=False) as client:
             stock(client, "kill", 1_000)
             stop = threading.Timer(0.4, server.process.kill)
             stop.start()

@@ -66,6 +66,7 @@ def reach(way: Way) -> Iterator[tuple[Calls, Batches]]:
             token=_secret(way, running),
             locale=way.lang,
             root_certificates=way.tls_ca,
+            retry=False,  # a person waits, and decides
         ) as client:
             # Asked before anything is sent: a failure here is certain to have changed nothing.
             unreachable = _silence(client, address)
