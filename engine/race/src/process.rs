@@ -151,7 +151,15 @@ impl Scratch {
     /// # Errors
     /// It cannot be made.
     pub fn new(parent: &Path) -> Result<Self, Failure> {
-        let path = parent.join(format!("holdfast-race-{}", std::process::id()));
+        Self::of(parent, "race")
+    }
+
+    /// One of several of one process.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn of(parent: &Path, name: &str) -> Result<Self, Failure> {
+        let path = parent.join(format!("holdfast-{name}-{}", std::process::id()));
         // PostgreSQL's user passes through it.
         fs::DirBuilder::new().mode(0o755).create(&path)?;
         Ok(Self(path.canonicalize()?))

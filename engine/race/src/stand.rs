@@ -291,3 +291,115 @@ fn as_threads<L: Lane + Send>(
     }
     Ok((lanes, tally))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contender::{Answer, Books, Request, Verb};
+    use crate::process::Scratch;
+    use crate::stores::book::{Book, BookLane};
+
+    /// What a store gets wrong, once.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Fault {
+        Nothing,
+        /// Acknowledges an order and forgets it.
+        LosesAnOrder,
+        /// Acknowledges a payment and forgets it, so that the units are sold again.
+        LosesAPayment,
+    }
+
+    struct Faulty(Book, Fault);
+
+    struct FaultyLane(BookLane, Fault);
+
+    impl Lane for FaultyLane {
+        async fn submit(
+            &mut self,
+            requests: &[Request],
+            answers: &mut Vec<Answer>,
+        ) -> Result<(), Failure> {
+            let (verb, lie) = match self.1 {
+                Fault::Nothing => return self.0.submit(requests, answers).await,
+                Fault::LosesAnOrder => (Verb::Place, Answer::Held),
+                Fault::LosesAPayment => (Verb::Pay, Answer::Sold),
+            };
+            // An order that nobody pays, or the payment would fail and tell.
+            let hit = requests.iter().position(|request| {
+                request.verb == verb
+                    && (verb == Verb::Pay || request.order.fate == crate::workload::Fate::Expires)
+            });
+            let Some(hit) = hit else {
+                return self.0.submit(requests, answers).await;
+            };
+            self.1 = Fault::Nothing;
+            self.0.submit(&requests[..hit], answers).await?;
+            answers.push(lie);
+            self.0.submit(&requests[hit + 1..], answers).await
+        }
+
+        async fn sweep(&mut self) -> Result<(), Failure> {
+            self.0.sweep().await
+        }
+    }
+
+    impl Store for Faulty {
+        type Lane = FaultyLane;
+        const DRIVE: Drive = Drive::Threads;
+
+        async fn lane(&mut self) -> Result<FaultyLane, Failure> {
+            Ok(FaultyLane(self.0.lane().await?, self.1))
+        }
+
+        async fn held(&mut self) -> Result<i64, Failure> {
+            self.0.held().await
+        }
+
+        async fn books(&mut self) -> Result<Option<Books>, Failure> {
+            self.0.books().await
+        }
+    }
+
+    fn findings(fault: Fault) -> Vec<String> {
+        let scratch = Scratch::of(&std::env::temp_dir(), &format!("{fault:?}")).expect("a folder");
+        let ground = Ground::new().expect("a runtime");
+        let hold = Duration::from_millis(200);
+        let store = Faulty(Book::open(scratch.path(), hold).expect("a book"), fault);
+        let modes = vec![Mode {
+            name: "faulty",
+            lanes: 1,
+            batch: 8,
+        }];
+        let workload = Arc::new(Workload::new(7));
+        let mut stand = Stand::new(&ground, store, modes, workload).expect("a stand");
+        let limits = Limits {
+            time: Duration::from_secs(60),
+            orders: 200,
+        };
+        let turn = stand.turn(&ground, 0, limits).expect("a turn");
+        assert_eq!(turn.orders, 200);
+        stand.check(&ground).expect("a verdict").findings
+    }
+
+    #[test]
+    fn a_store_that_keeps_everything_passes() {
+        assert_eq!(findings(Fault::Nothing), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_lost_order_fails_the_check() {
+        let found = findings(Fault::LosesAnOrder);
+        assert!(found[0].contains("orders were acknowledged"), "{found:?}");
+    }
+
+    #[test]
+    fn a_lost_payment_fails_the_check() {
+        let found = findings(Fault::LosesAPayment);
+        assert!(
+            found
+                .iter()
+                .any(|text| text.contains("acknowledged as sold")),
+            "{found:?}"
+        );
+    }
+}
