@@ -141,12 +141,15 @@ impl Report {
         } = &self.machine;
         format!(
             "Measured on {} with `{}` (seed {}, {:.0} s) on {cores} cores of {cpu}, {memory_gib} GiB, \
-             {filesystem}, {kernel}; {}.\n\n",
+             {filesystem}, {kernel}{}.\n\n",
             self.date,
             self.command,
             self.seed,
             self.seconds,
-            self.peers.join(", "),
+            self.peers
+                .iter()
+                .map(|peer| format!(", {peer}"))
+                .collect::<String>(),
         )
     }
 
