@@ -142,7 +142,7 @@ pub fn run(
 
 /// Every round begins elsewhere, and every second one runs backwards.
 fn order(round: usize, place: usize, of: usize) -> usize {
-    let place = if round % 2 == 0 {
+    let place = if round.is_multiple_of(2) {
         place
     } else {
         of - 1 - place
