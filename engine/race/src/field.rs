@@ -1,0 +1,298 @@
+//! The field: who starts, in which modes, and who had to stay away and why.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::contender::{Failure, Store};
+use crate::options::Options;
+use crate::process::{Process, Scratch};
+use crate::report::Absent;
+use crate::stand::{Contender, Ground, Mode, Stand};
+use crate::stores::book::Book;
+use crate::stores::echo::Echo;
+use crate::stores::holdfast::{InProcess, Served};
+use crate::stores::postgres::{self, Postgres};
+use crate::stores::redis::{self, Redis};
+use crate::stores::sqlite::Sqlite;
+use crate::workload::Workload;
+
+/// HTTP/2 connections that the streams of one client share.
+const CONNECTIONS: usize = 2;
+const ECHO_SCRIPT: &str = "tests/benchmarks/echo.py";
+const SYNCED: &str = "synced";
+
+/// A contender and what is said of it.
+pub struct Starter {
+    pub name: &'static str,
+    /// What an acknowledgement means.
+    pub durable: &'static str,
+    /// Takes part at a fixed rate too.
+    pub paced: bool,
+    pub contender: Box<dyn Contender>,
+}
+
+/// Everybody who is there.
+#[derive(Default)]
+pub struct Field {
+    pub starters: Vec<Starter>,
+    pub absent: Vec<Absent>,
+    /// The peers' versions.
+    pub peers: Vec<String>,
+}
+
+/// What every store is opened with.
+struct Opening<'a> {
+    ground: &'a Ground,
+    options: &'a Options,
+    scratch: &'a Scratch,
+    workload: Arc<Workload>,
+    hold: Duration,
+}
+
+fn mode(name: &'static str, lanes: usize, batch: usize) -> Mode {
+    Mode { name, lanes, batch }
+}
+
+impl Field {
+    /// Starts everybody who was asked for.
+    ///
+    /// # Errors
+    /// Somebody who is there does not start.
+    pub fn gather(
+        ground: &Ground,
+        options: &Options,
+        scratch: &Scratch,
+        hold: Duration,
+    ) -> Result<Self, Failure> {
+        let workload = Arc::new(Workload::new(options.seed));
+        let opening = Opening {
+            ground,
+            options,
+            scratch,
+            workload,
+            hold,
+        };
+        let mut field = Self::default();
+        field.holdfast(&opening)?;
+        field.redis(&opening)?;
+        field.postgres(&opening)?;
+        field.in_process(&opening)?;
+        field.echoes(&opening)?;
+        Ok(field)
+    }
+
+    fn add<S: Store + 'static>(
+        &mut self,
+        opening: &Opening<'_>,
+        (name, durable, paced): (&'static str, &'static str, bool),
+        modes: Vec<Mode>,
+        store: S,
+    ) -> Result<(), Failure> {
+        let workload = Arc::clone(&opening.workload);
+        let contender = Box::new(Stand::new(opening.ground, store, modes, workload)?);
+        self.starters.push(Starter {
+            name,
+            durable,
+            paced,
+            contender,
+        });
+        Ok(())
+    }
+
+    fn leave_out(&mut self, name: &str, why: &str) {
+        eprintln!("race: {name} stays away: {why}");
+        self.absent.push(Absent {
+            name: name.to_owned(),
+            why: why.to_owned(),
+        });
+    }
+
+    fn holdfast(&mut self, opening: &Opening<'_>) -> Result<(), Failure> {
+        let Opening {
+            ground,
+            options,
+            scratch,
+            hold,
+            ..
+        } = opening;
+        if options.wants("in-process") {
+            let store = ground.run(InProcess::open(&scratch.folder("in-process")?, *hold))?;
+            let modes = vec![
+                mode("Holdfast in process, 1 a call", 16, 1),
+                mode("Holdfast in process, 256 a call", 4, 256),
+                mode("Holdfast in process, 1,000 a call", 4, 1_000),
+            ];
+            self.add(opening, ("in-process", SYNCED, false), modes, store)?;
+        }
+        let fronts = [
+            (
+                "native-front",
+                &["--front", "native"][..],
+                [
+                    "Holdfast native front, 1 a call",
+                    "Holdfast native front, 1,000 a call",
+                ],
+            ),
+            (
+                "python-front",
+                &[],
+                [
+                    "Holdfast Python front, 1 a call",
+                    "Holdfast Python front, 1,000 a call",
+                ],
+            ),
+        ];
+        for (name, flags, modes) in fronts {
+            if !options.wants(name) {
+                continue;
+            }
+            let Some(python) = options.python.as_deref() else {
+                self.leave_out(name, "no --python was given");
+                continue;
+            };
+            let has_choice = has_fronts(python);
+            if name == "native-front" && !has_choice {
+                self.leave_out(name, "`holdfast serve` has no --front here");
+                continue;
+            }
+            let flags = if has_choice && flags.is_empty() {
+                &["--front", "python"]
+            } else {
+                flags
+            };
+            let folder = scratch.folder(name)?;
+            let store = ground.run(Served::open(python, &folder, flags, CONNECTIONS, *hold))?;
+            let modes = vec![mode(modes[0], 64, 1), mode(modes[1], 4, 1_000)];
+            self.add(opening, (name, SYNCED, true), modes, store)?;
+        }
+        Ok(())
+    }
+
+    fn redis(&mut self, opening: &Opening<'_>) -> Result<(), Failure> {
+        let servers = [
+            (
+                "redis-always",
+                "always",
+                SYNCED,
+                ["Redis always, 64 × 1", "Redis always, 32 × 16"],
+            ),
+            (
+                "redis-everysec",
+                "everysec",
+                "1 to 2 s may be lost",
+                ["Redis everysec, 64 × 1", "Redis everysec, 32 × 16"],
+            ),
+        ];
+        for (name, fsync, durable, modes) in servers {
+            if !opening.options.wants(name) {
+                continue;
+            }
+            let Some((binary, version)) = redis::find() else {
+                self.leave_out(
+                    name,
+                    "there is no redis-server (Debian: apt-get install redis-server)",
+                );
+                continue;
+            };
+            let folder = opening.scratch.folder(name)?;
+            let store = Redis::open(&binary, &folder, fsync, opening.hold)?;
+            self.know(version);
+            let modes = vec![mode(modes[0], 64, 1), mode(modes[1], 32, 16)];
+            self.add(opening, (name, durable, fsync == "always"), modes, store)?;
+        }
+        Ok(())
+    }
+
+    fn postgres(&mut self, opening: &Opening<'_>) -> Result<(), Failure> {
+        if !opening.options.wants("postgres") {
+            return Ok(());
+        }
+        let Some((programs, version)) = postgres::find() else {
+            self.leave_out(
+                "postgres",
+                "there is no initdb (Debian: apt-get install postgresql)",
+            );
+            return Ok(());
+        };
+        let folder = opening.scratch.folder("postgres")?;
+        let store = opening
+            .ground
+            .run(Postgres::open(&programs, &folder, opening.hold))?;
+        self.know(version);
+        let modes = vec![mode("PostgreSQL, 64 × 1", 64, 1)];
+        self.add(opening, ("postgres", SYNCED, false), modes, store)
+    }
+
+    fn in_process(&mut self, opening: &Opening<'_>) -> Result<(), Failure> {
+        if opening.options.wants("sqlite") {
+            let store = Sqlite::open(&opening.scratch.folder("sqlite")?, opening.hold)?;
+            self.know(format!("SQLite {}", rusqlite::version()));
+            let modes = vec![
+                mode("SQLite, 1 a commit", 1, 1),
+                mode("SQLite, 256 a commit", 1, 256),
+            ];
+            self.add(opening, ("sqlite", SYNCED, false), modes, store)?;
+        }
+        if opening.options.wants("book") {
+            let store = Book::open(&opening.scratch.folder("book")?, opening.hold)?;
+            let modes = vec![
+                mode("minimal hold book, 1 a sync", 1, 1),
+                mode("minimal hold book, 256 a sync", 1, 256),
+            ];
+            self.add(opening, ("book", SYNCED, false), modes, store)?;
+        }
+        Ok(())
+    }
+
+    fn echoes(&mut self, opening: &Opening<'_>) -> Result<(), Failure> {
+        let this = std::env::current_exe()?.display().to_string();
+        let python = opening.options.python.as_deref();
+        let floors = [
+            ("echo-native", Some([this.as_str(), "echo"]), "echo over h2"),
+            (
+                "echo-python",
+                python.map(|python| [python, ECHO_SCRIPT]),
+                "echo over grpc.aio",
+            ),
+        ];
+        for (name, command, title) in floors {
+            if !opening.options.wants(name) {
+                continue;
+            }
+            let Some(command) =
+                command.filter(|_| name == "echo-native" || Path::new(ECHO_SCRIPT).exists())
+            else {
+                self.leave_out(name, "it needs --python and the repository's folder");
+                continue;
+            };
+            let log = opening.scratch.folder(name)?.join("log");
+            let (process, port) = Process::start_and_read(&command, &log)?;
+            let store = opening
+                .ground
+                .run(Echo::open(process, &port, CONNECTIONS))?;
+            self.add(
+                opening,
+                (name, "nothing", true),
+                vec![mode(title, 64, 1)],
+                store,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn know(&mut self, peer: String) {
+        if !self.peers.contains(&peer) {
+            self.peers.push(peer);
+        }
+    }
+}
+
+/// Whether this Holdfast has a choice of fronts.
+fn has_fronts(python: &str) -> bool {
+    let done = Command::new(python)
+        .args(["-m", "holdfast", "serve", "--help"])
+        .output();
+    done.is_ok_and(|done| String::from_utf8_lossy(&done.stdout).contains("--front"))
+}

@@ -1,0 +1,335 @@
+//! The figures of a race, and how they are told: JSON, and a table with ratios first.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::machine::Machine;
+
+/// A median and what lay around it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    pub median: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Spread {
+    /// None of nothing.
+    pub fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_unstable_by(f64::total_cmp);
+        Some(Self {
+            median: quantile(&values, 0.5)?,
+            low: *values.first()?,
+            high: *values.last()?,
+        })
+    }
+}
+
+/// Of values in rising order; the mean of the two in the middle for an even number's median.
+pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let place = share * (sorted.len().checked_sub(1)?) as f64;
+    let (below, above) = (place.floor(), place.ceil());
+    let (low, high) = (sorted[below as usize], sorted[above as usize]);
+    Some(low + (high - low) * (place - below))
+}
+
+/// One way to use one store.
+#[derive(Debug, Clone, Serialize)]
+pub struct Entry {
+    pub name: String,
+    pub in_flight: String,
+    /// What an acknowledgement means.
+    pub durable: &'static str,
+    /// Orders a second, a round each; rounds of one number were run beside each other.
+    pub rounds: Vec<f64>,
+    pub orders_per_s: Spread,
+    /// To the baseline's round of the same number.
+    pub ratio: Option<Spread>,
+    pub server_cpu_us: Option<f64>,
+}
+
+/// Two entries of which one is held against the other.
+#[derive(Debug, Clone, Serialize)]
+pub struct Pair {
+    pub what: String,
+    pub ratio: Spread,
+    pub aim: f64,
+    pub met: bool,
+}
+
+/// Latency at a fixed rate, from the instant an order was due.
+#[derive(Debug, Clone, Serialize)]
+pub struct Paced {
+    pub name: String,
+    pub asked_per_s: f64,
+    pub done_per_s: f64,
+    pub p50_us: Spread,
+    pub p99_us: Spread,
+    pub p999_us: Spread,
+    pub server_cpu_us: Option<f64>,
+}
+
+/// How a store's books compare with what it acknowledged.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    pub name: String,
+    pub orders: u64,
+    pub sold: u64,
+    pub refused: u64,
+    pub late_payments: u64,
+    pub repeats: u64,
+    pub units_sold: i64,
+    pub findings: Vec<String>,
+}
+
+/// What the machine does at best.
+#[derive(Debug, Clone, Serialize)]
+pub struct Floor {
+    pub name: &'static str,
+    pub p50_us: f64,
+    pub p99_us: f64,
+}
+
+/// Somebody who could not come.
+#[derive(Debug, Clone, Serialize)]
+pub struct Absent {
+    pub name: String,
+    pub why: String,
+}
+
+/// A whole race.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    pub date: String,
+    pub command: String,
+    pub machine: Machine,
+    pub peers: Vec<String>,
+    pub seed: u64,
+    pub seconds: f64,
+    pub baseline: Option<String>,
+    pub pairs: Vec<Pair>,
+    pub entries: Vec<Entry>,
+    pub paced: Vec<Paced>,
+    pub floors: Vec<Floor>,
+    pub checks: Vec<Check>,
+    pub absent: Vec<Absent>,
+}
+
+impl Report {
+    pub fn failed(&self) -> bool {
+        self.checks.iter().any(|check| !check.findings.is_empty())
+    }
+
+    /// Markdown: ratios first.
+    pub fn markdown(&self) -> String {
+        let mut text = self.heading();
+        text += &self.pairs_table();
+        text += &self.entries_table();
+        text += &self.paced_table();
+        text += &self.endings();
+        text
+    }
+
+    fn heading(&self) -> String {
+        let Machine {
+            cpu,
+            cores,
+            kernel,
+            memory_gib,
+            filesystem,
+        } = &self.machine;
+        format!(
+            "Measured on {} with `{}` (seed {}, {:.0} s) on {cores} cores of {cpu}, {memory_gib} GiB, \
+             {filesystem}, {kernel}{}.\n\n",
+            self.date,
+            self.command,
+            self.seed,
+            self.seconds,
+            self.peers
+                .iter()
+                .map(|peer| format!(", {peer}"))
+                .collect::<String>(),
+        )
+    }
+
+    fn pairs_table(&self) -> String {
+        if self.pairs.is_empty() {
+            return String::new();
+        }
+        let mut text =
+            "| ratio, W in one run | median | of the rounds | aim | |\n|---|---|---|---|---|\n"
+                .to_owned();
+        for Pair {
+            what,
+            ratio,
+            aim,
+            met,
+        } in &self.pairs
+        {
+            let verdict = if *met { "met" } else { "missed" };
+            line(
+                &mut text,
+                &[
+                    what.clone(),
+                    times(ratio.median),
+                    range(ratio, times),
+                    format!("≥ {aim}"),
+                    verdict.to_owned(),
+                ],
+            );
+        }
+        text + "\n"
+    }
+
+    fn entries_table(&self) -> String {
+        let against = self.baseline.as_deref().unwrap_or("nothing");
+        let mut text = format!(
+            "| contender | against {against} | of the rounds | orders a second | in flight | acknowledged is | server CPU an order |\n\
+             |---|---|---|---|---|---|---|\n"
+        );
+        let mut entries: Vec<&Entry> = self.entries.iter().collect();
+        entries.sort_by(|one, other| {
+            other
+                .orders_per_s
+                .median
+                .total_cmp(&one.orders_per_s.median)
+        });
+        for entry in entries {
+            let none = || "–".to_owned();
+            line(
+                &mut text,
+                &[
+                    entry.name.clone(),
+                    entry.ratio.map_or_else(none, |ratio| times(ratio.median)),
+                    entry.ratio.map_or_else(none, |ratio| range(&ratio, times)),
+                    thousands(entry.orders_per_s.median),
+                    entry.in_flight.clone(),
+                    entry.durable.to_owned(),
+                    entry
+                        .server_cpu_us
+                        .map_or_else(none, |us| format!("{us:.0} µs")),
+                ],
+            );
+        }
+        text + "\n"
+    }
+
+    fn paced_table(&self) -> String {
+        let Some(first) = self.paced.first() else {
+            return String::new();
+        };
+        let mut text = format!(
+            "| {} orders a second, open | p50 µs | p99 µs | p99.9 µs | done a second | server CPU an order |\n\
+             |---|---|---|---|---|---|\n",
+            thousands(first.asked_per_s)
+        );
+        for paced in &self.paced {
+            let cell = |spread: &Spread| {
+                format!(
+                    "{:.0} ({})",
+                    spread.median,
+                    range(spread, |us| format!("{us:.0}"))
+                )
+            };
+            line(
+                &mut text,
+                &[
+                    paced.name.clone(),
+                    cell(&paced.p50_us),
+                    cell(&paced.p99_us),
+                    cell(&paced.p999_us),
+                    thousands(paced.done_per_s),
+                    paced
+                        .server_cpu_us
+                        .map_or_else(|| "–".to_owned(), |us| format!("{us:.0} µs")),
+                ],
+            );
+        }
+        text + "\n"
+    }
+
+    fn endings(&self) -> String {
+        let mut text = String::new();
+        for Floor {
+            name,
+            p50_us,
+            p99_us,
+        } in &self.floors
+        {
+            let _ = writeln!(text, "- {name}: p50 {p50_us:.0} µs, p99 {p99_us:.0} µs.");
+        }
+        let orders: u64 = self.checks.iter().map(|check| check.orders).sum();
+        let units: i64 = self.checks.iter().map(|check| check.units_sold).sum();
+        let repeats: u64 = self.checks.iter().map(|check| check.repeats).sum();
+        if self.failed() {
+            let _ = writeln!(text, "- **THE CHECK FAILED.**");
+        } else {
+            let _ = writeln!(
+                text,
+                "- Checked in {} stores: {} orders and {} units sold, none lost, none sold twice; \
+                 {} repeated requests were answered as before.",
+                self.checks.len(),
+                thousands(orders as f64),
+                thousands(units as f64),
+                thousands(repeats as f64)
+            );
+        }
+        for check in &self.checks {
+            for finding in check.findings.iter().take(5) {
+                let _ = writeln!(text, "- {}: {finding}", check.name);
+            }
+        }
+        for Absent { name, why } in &self.absent {
+            let _ = writeln!(text, "- Not there: {name}: {why}.");
+        }
+        text
+    }
+}
+
+fn line(text: &mut String, cells: &[String]) {
+    let _ = writeln!(text, "| {} |", cells.join(" | "));
+}
+
+fn times(ratio: f64) -> String {
+    if ratio >= 10.0 {
+        format!("{ratio:.1} ×")
+    } else {
+        format!("{ratio:.2} ×")
+    }
+}
+
+fn range(spread: &Spread, form: fn(f64) -> String) -> String {
+    format!("{} to {}", form(spread.low), form(spread.high))
+}
+
+/// A whole number with commas.
+pub fn thousands(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_of_all_rounds() {
+        let spread = Spread::of(vec![3.0, 1.0, 2.0, 10.0]).expect("some");
+        assert_eq!((spread.median, spread.low, spread.high), (2.5, 1.0, 10.0));
+        assert_eq!(Spread::of(Vec::new()), None);
+    }
+
+    #[test]
+    fn numbers_have_commas() {
+        assert_eq!(thousands(1_234_567.4), "1,234,567");
+        assert_eq!(thousands(999.0), "999");
+    }
+}
