@@ -37,7 +37,7 @@ mod _engine {
         verify_journal,
     };
     #[pymodule_export]
-    use crate::status::{named_status, refusal_status};
+    use crate::status::{named_status, refusal_status, secret};
     #[pymodule_export]
     use crate::watch::Watch;
 
