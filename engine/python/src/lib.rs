@@ -8,6 +8,7 @@ mod clock;
 mod completions;
 mod engine;
 mod error;
+mod front;
 mod journal;
 mod status;
 mod watch;
@@ -30,6 +31,8 @@ mod _engine {
     use crate::clock::ManualClock;
     #[pymodule_export]
     use crate::engine::Engine;
+    #[pymodule_export]
+    use crate::front::{NativeFront, Tally};
     #[pymodule_export]
     use crate::journal::{
         backup_folder, compact_journal, cut_journal, diagnose_journal, dump_journal, mirror_of,
