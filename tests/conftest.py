@@ -49,9 +49,15 @@ def start_server(data: Path, *flags: str, env: Mapping[str, str] | None = None) 
     return Server(process, data, json.loads(line))
 
 
+@pytest.fixture(scope="module", params=["native", "python"])
+def front(request: pytest.FixtureRequest) -> str:
+    """Each front in turn: callers must not be able to tell them apart."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = start_server(tmp_path_factory.mktemp("server") / "data")
+def server(front: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = start_server(tmp_path_factory.mktemp("server") / "data", "--front", front)
     yield started
     if started.process.poll() is None:
         started.process.kill()
