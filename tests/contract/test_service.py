@@ -392,13 +392,13 @@ def test_metrics_speak_of_calls_and_of_the_journal(server: Server, client: Clien
         assert name in text, name
 
 
-def test_sigterm_drains_and_a_restart_knows_every_order(tmp_path: Path) -> None:
-    server = start_server(tmp_path / "data")
+def test_sigterm_drains_and_a_restart_knows_every_order(tmp_path: Path, front: str) -> None:
+    server = start_server(tmp_path / "data", "--front", front)
     with Client(server.address, token=server.token) as client:
         stock(client, "drain")
         place(client, "D1", "drain")
     assert server.stop() == 0
-    again = start_server(tmp_path / "data")
+    again = start_server(tmp_path / "data", "--front", front)
     with Client(again.address, token=again.token) as client:
         assert client.get_order("D1").order.hold_state == "HELD"
     again.process.kill()
@@ -412,10 +412,10 @@ def place_until_killed(client: Client, prefix: str, acknowledged: list[str]) -> 
         acknowledged.append(number)
 
 
-def test_kill_9_loses_no_acknowledged_order(tmp_path: Path) -> None:
+def test_kill_9_loses_no_acknowledged_order(tmp_path: Path, front: str) -> None:
     acknowledged: list[str] = []
     for round_ in range(3):
-        server = start_server(tmp_path / "data")
+        server = start_server(tmp_path / "data", "--front", front)
         with Client(server.address, token=server.token) as client:
             stock(client, "kill", 1_000)
             stop = threading.Timer(0.4, server.process.kill)
@@ -424,7 +424,7 @@ def test_kill_9_loses_no_acknowledged_order(tmp_path: Path) -> None:
                 place_until_killed(client, f"K{round_}", acknowledged)
             stop.join()
         server.process.wait(10)
-    server = start_server(tmp_path / "data")
+    server = start_server(tmp_path / "data", "--front", front)
     with Client(server.address, token=server.token) as client:
         for number in acknowledged:
             assert client.get_order(number).order_number == number
@@ -442,10 +442,12 @@ def test_plain_text_beyond_loopback_is_refused(tmp_path: Path) -> None:
         ServerSettings(data=tmp_path, tls_cert=tmp_path / "c").check()
 
 
-def test_a_tls_server_wants_the_clients_certificate(tmp_path: Path) -> None:
+def test_a_tls_server_wants_the_clients_certificate(tmp_path: Path, front: str) -> None:
     pems = _certificates(tmp_path)
     server = start_server(
         tmp_path / "data",
+        "--front",
+        front,
         "--tls-cert",
         str(pems["server.pem"]),
         "--tls-key",

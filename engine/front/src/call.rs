@@ -120,9 +120,6 @@ impl Shared {
         if let Some(core) = self.core.get()
             && let Some(engine) = core.read().as_ref()
         {
-            if !self.gathering.swap(true, Ordering::Relaxed) {
-                engine.gather();
-            }
             engine.submit(call, done);
         }
         Begun {

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -57,12 +56,8 @@ pub(crate) fn run(
     tls: Option<TlsAcceptor>,
     phase: watch::Receiver<Phase>,
 ) {
-    let before_sleep = Arc::clone(shared);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // While there is work, a sync would only take the processor from it; before
-        // the loop sleeps, nothing may wait any more.
-        .on_thread_park(move || before_sleep.flush())
         .build()
         .expect("a loop needs three descriptors, and listening took more");
     runtime.block_on(async {
@@ -124,17 +119,5 @@ async fn admit(
     };
     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
         connection::serve(stream, shared, phase).await;
-    }
-}
-
-impl Shared {
-    /// Asks for the sync that calls since the last sleep wait for.
-    fn flush(&self) {
-        if self.gathering.swap(false, Ordering::Relaxed)
-            && let Some(core) = self.core.get()
-            && let Some(engine) = core.read().as_ref()
-        {
-            engine.flush();
-        }
     }
 }

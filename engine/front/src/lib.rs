@@ -26,7 +26,7 @@ mod tls;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -104,8 +104,6 @@ struct Shared {
     max_message: usize,
     /// Bytes of messages that have not come as a whole.
     half_read: AtomicUsize,
-    /// Calls were passed down since the loop last slept: their sync waits for the others.
-    gathering: AtomicBool,
     in_flight: AtomicUsize,
     streams_open: AtomicUsize,
 }
@@ -140,7 +138,6 @@ impl Front {
             default_deadline: settings.default_deadline,
             max_message: settings.max_message,
             half_read: AtomicUsize::new(0),
-            gathering: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             streams_open: AtomicUsize::new(0),
         });
