@@ -49,7 +49,7 @@ async def flood(server: Server, greedy: str, modest: str) -> tuple[Counter[str],
 async def test_only_the_greedy_merchant_is_told_to_wait(
     tmp_path: Path, front: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = inject("fdatasync", "delay_enter=700000", "20+")
+    slow = inject("fdatasync", "delay_enter=1500000", "20+")
     server = start_server(tmp_path / "data", "--front", front, under=slow)
     try:
         with Client(server.address, token=server.token) as operator:

@@ -38,6 +38,10 @@ _OPTIONS: Final = (
     ("grpc.max_receive_message_length", _MAX_MESSAGE),
     ("grpc.max_send_message_length", 16 << 20),
     ("grpc.max_concurrent_streams", 1_000),
+    # Beyond this gRPC cancels calls without a word, whoever they belong to: one merchant's
+    # flood would hit the others. What a flood may begin is bounded by its connections.
+    ("grpc.server.max_pending_requests", 50_000),
+    ("grpc.server.max_pending_requests_hard_limit", 100_000),
     ("grpc.max_metadata_size", 16 << 10),
     # Clients may ping each 10 s, also without calls.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
