@@ -46,7 +46,17 @@ def start_server(
         env: More of the environment.
         under: Program that runs it, such as a tracer.
     """
-    command = [*under, sys.executable, "-m", "holdfast", "serve", "--data", str(data), "--port", "0"]
+    command = [
+        *under,
+        sys.executable,
+        "-m",
+        "holdfast",
+        "serve",
+        "--data",
+        str(data),
+        "--port",
+        "0",
+    ]
     command += ["--metrics-port", "0", "--drain-grace-s", "0", "--json", *flags]
     process = subprocess.Popen(
         command,

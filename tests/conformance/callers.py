@@ -68,7 +68,7 @@ def issue(operator: Client, role: str, merchant: str | None = None) -> str:
         token_sha256=hashlib.sha256(secret.encode()).digest(),
         actor=secret[:8],
         role=role,
-        **({} if merchant is None else {"merchant": merchant}),
+        merchant=merchant,
     )
     return secret
 
@@ -78,7 +78,7 @@ def revoke(operator: Client, secret: str) -> None:
     assert operator.revoke_token(request_id=rid(), token_sha256=digest).revoked == 1
 
 
-def an_order(number: str, sku: str = "cup", quantity: int = 1, **more: object) -> dict[str, object]:
+def an_order(number: str, sku: str = "cup", quantity: int = 1, **more: Any) -> dict[str, Any]:
     line = {"sku": sku, "quantity": quantity}
     given = {"source_channel": "DOUYIN", "urgency": "NORMAL", "lines": [line]}
     return {"request_id": rid(), "order_number": number, **given, **more}

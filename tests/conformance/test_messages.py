@@ -109,7 +109,9 @@ def test_a_malformed_message_is_an_invalid_argument(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(request_=st.binary(max_size=200))
-def test_no_bytes_end_the_connection(server: Server, channel: grpc.Channel, request_: bytes) -> None:
+def test_no_bytes_end_the_connection(
+    server: Server, channel: grpc.Channel, request_: bytes
+) -> None:
     told = call(channel, PLACE, request_, server.token)
     assert told.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND")
 
@@ -166,5 +168,7 @@ def test_a_body_that_is_no_message_ends_only_its_call(server: Server, operator: 
             told = wire.ending(stream)
             assert told.get("grpc-status", "reset") != "0", body
         stream = wire.open(PLACE, server.token)
-        wire.send(stream, message(messages.encode("OrderService/PlaceOrder", an_order(rid()))), True)
+        wire.send(
+            stream, message(messages.encode("OrderService/PlaceOrder", an_order(rid()))), True
+        )
         assert wire.ending(stream)["grpc-status"] == "0"

@@ -81,9 +81,7 @@ def test_a_port_is_not_shared(server: Server, tmp_path: Path, front: str) -> Non
         assert raised.value.reason == "ADDRESS_UNAVAILABLE"
 
 
-def test_draining_tells_first_finishes_what_is_begun_and_ends(
-    tmp_path: Path, front: str
-) -> None:
+def test_draining_tells_first_finishes_what_is_begun_and_ends(tmp_path: Path, front: str) -> None:
     """NOT_SERVING while the port still answers; then no acknowledged order is lost."""
     server = start_server(tmp_path / "data", "--front", front, "--drain-grace-s", "3")
     acknowledged: list[str] = []

@@ -16,7 +16,7 @@ MUTATIONS = {path for path, _, mutation in _engine.methods() if mutation}
 # No credential says that its owner is a customer or the engine.
 ROLES = [
     name.removeprefix("ROLE_")
-    for name in types_pb2.Role.keys()
+    for name in dict(types_pb2.Role.items())
     if name not in ("ROLE_UNSPECIFIED", "ROLE_CUSTOMER", "ROLE_ENGINE")
 ]
 PLACE, GET = messages.path("OrderService/PlaceOrder"), messages.path("OrderService/GetOrder")

@@ -57,9 +57,7 @@ async def test_only_the_greedy_merchant_is_told_to_wait(
             for merchant in ("greedy", "modest"):
                 tokens[merchant] = issue(operator, "ADMIN", merchant)
                 with Client(server.address, token=tokens[merchant]) as own:
-                    own.receive_stock(
-                        request_id=rid(), sku="cup", warehouse="hz", quantity=10**6
-                    )
+                    own.receive_stock(request_id=rid(), sku="cup", warehouse="hz", quantity=10**6)
             greedy, modest = await flood(server, tokens["greedy"], tokens["modest"])
             assert set(modest) == {"OK"}, modest
             assert set(greedy) == {"OK", "RESOURCE_EXHAUSTED OVERLOADED"}, greedy

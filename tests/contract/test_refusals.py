@@ -520,7 +520,9 @@ def place_until_refused(client: Client, sku: str, told: list[str]) -> None:
             told.append(outcome.order.order_number)
 
 
-def test_a_journal_that_cannot_be_written_says_so_and_loses_nothing(tmp_path: Path, front: str) -> None:
+def test_a_journal_that_cannot_be_written_says_so_and_loses_nothing(
+    tmp_path: Path, front: str
+) -> None:
     """COMMIT_UNKNOWN: the disk refuses, the server stops, a restart knows what counts."""
     server = start_server(tmp_path / "data", "--front", front)
     with Client(server.address, token=server.token) as client:
@@ -544,7 +546,9 @@ def test_a_journal_that_cannot_be_written_says_so_and_loses_nothing(tmp_path: Pa
     assert again.stop() == 0
 
 
-def test_a_disk_without_room_takes_no_orders_and_serves_those_there_are(tmp_path: Path, front: str) -> None:
+def test_a_disk_without_room_takes_no_orders_and_serves_those_there_are(
+    tmp_path: Path, front: str
+) -> None:
     server = start_server(tmp_path / "data", "--front", front)
     with Client(server.address, token=server.token) as client:
         house = House(server, client)

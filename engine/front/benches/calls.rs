@@ -201,7 +201,9 @@ async fn answer(mut body: RecvStream, mut respond: SendResponse<Bytes>) -> Resul
         message = chunk;
     }
     let head = Response::builder().header("content-type", "application/grpc");
-    let head = head.body(()).map_err(|_| h2::Error::from(Reason::INTERNAL_ERROR))?;
+    let head = head
+        .body(())
+        .map_err(|_| h2::Error::from(Reason::INTERNAL_ERROR))?;
     let mut stream = respond.send_response(head, false)?;
     stream.send_data(message, false)?;
     let mut trailers = HeaderMap::new();

@@ -94,10 +94,8 @@ pub(crate) fn refusal(refused: RefusalCode, facts: &[(&str, &str)], locale: &str
 
 pub(crate) fn head() -> Response<()> {
     let mut head = Response::new(());
-    head.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/grpc"),
-    );
+    head.headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     head
 }
 
@@ -130,10 +128,7 @@ pub(crate) fn end(respond: &mut SendResponse<Bytes>, status: &Status) -> Result<
 ///
 /// # Errors
 /// The caller is gone.
-pub(crate) fn end_stream(
-    stream: &mut SendStream<Bytes>,
-    status: &Status,
-) -> Result<(), h2::Error> {
+pub(crate) fn end_stream(stream: &mut SendStream<Bytes>, status: &Status) -> Result<(), h2::Error> {
     stream.send_trailers(trailers(status))
 }
 
@@ -185,9 +180,16 @@ mod tests {
 
     #[test]
     fn a_refusal_leaves_with_reason_text_and_details() {
-        let reply = refusal(RefusalCode::OrderNotFound, &[("order_number", "100%é\n")], "en");
+        let reply = refusal(
+            RefusalCode::OrderNotFound,
+            &[("order_number", "100%é\n")],
+            "en",
+        );
         let status = Status::of(&reply);
-        assert_eq!((status.code, status.reason.as_str()), (5, "ORDER_NOT_FOUND"));
+        assert_eq!(
+            (status.code, status.reason.as_str()),
+            (5, "ORDER_NOT_FOUND")
+        );
         let headers = trailers(&status);
         let text = headers["grpc-message"].to_str().expect("ASCII");
         assert!(text.starts_with("ORDER_NOT_FOUND: "), "{text}");

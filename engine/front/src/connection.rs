@@ -47,6 +47,9 @@ where
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(MAX_HEADERS)
+        // A caller may give all its calls up at once; who does so all the time has
+        // used its credit up.
+        .max_pending_accept_reset_streams(MAX_STREAMS as usize)
         .handshake(Gauged::new(io, Arc::clone(&gauge)));
     let Ok(Ok(mut connection)) = timeout(PREFACE, handshake).await else {
         return;

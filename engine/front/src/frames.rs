@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Idle frames that a connection may send at first, and save up.
-const CREDIT: i64 = 1_000;
+/// Idle frames that a connection may send at first, and save up: twice as many as it may
+/// have calls to give up.
+const CREDIT: i64 = 2_000;
 /// What each second gives.
 const PER_SECOND: u64 = 100;
 
@@ -77,8 +78,7 @@ impl Gauge {
         let now_ms = self.age_ms();
         let gone_ms = now_ms - self.refilled_ms.swap(now_ms, Ordering::Relaxed);
         let earned = i64::try_from(gone_ms * PER_SECOND / 1_000).unwrap_or(CREDIT);
-        self.credit
-            .fetch_add(earned.min(CREDIT), Ordering::Relaxed);
+        self.credit.fetch_add(earned.min(CREDIT), Ordering::Relaxed);
     }
 
     fn age_ms(&self) -> u64 {
@@ -241,7 +241,10 @@ mod tests {
         for size in 1..bytes.len() {
             let mut walk = Walk::default();
             let idle: usize = bytes.chunks(size).map(|cut| walk.idle_frames(cut)).sum();
-            assert_eq!(idle, 4, "SETTINGS, empty DATA, PING, RST_STREAM; cut at {size}");
+            assert_eq!(
+                idle, 4,
+                "SETTINGS, empty DATA, PING, RST_STREAM; cut at {size}"
+            );
         }
     }
 

@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn what_is_wanted_is_as_the_operator_says() {
         let none = Notes::new(false, 0);
-        assert_eq!([0, 5, 13].map(|code| none.wanted(code)), [false, false, true]);
+        assert_eq!(
+            [0, 5, 13].map(|code| none.wanted(code)),
+            [false, false, true]
+        );
         let some = Notes::new(true, 3);
         let wanted: Vec<bool> = (0..6).map(|_| some.wanted(0)).collect();
         assert_eq!(wanted, [false, false, true, false, false, true]);

@@ -126,12 +126,18 @@ impl Commands {
                 code: status.code,
                 reason: &status.reason,
             };
-            self.shared.finished(&self.asked, &request, end, begun.began);
+            self.shared
+                .finished(&self.asked, &request, end, begun.began);
             return Ok(Some(status));
         }
         let sent = answer::send_all(stream, answer::framed(&reply.payload)).await;
-        let end = if sent.is_ok() { End::OK } else { End::CANCELLED };
-        self.shared.finished(&self.asked, &request, end, begun.began);
+        let end = if sent.is_ok() {
+            End::OK
+        } else {
+            End::CANCELLED
+        };
+        self.shared
+            .finished(&self.asked, &request, end, begun.began);
         sent.map(|()| None)
     }
 

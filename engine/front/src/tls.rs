@@ -72,10 +72,7 @@ fn root_store(pem: &[u8]) -> Result<RootCertStore, TlsError> {
     Ok(store)
 }
 
-fn certificates(
-    pem: &[u8],
-    what: &'static str,
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     found.map_err(unusable(what))
 }

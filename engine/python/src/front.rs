@@ -138,7 +138,13 @@ impl NativeFront {
         let noted = notes.into_iter().map(|note| {
             let path = METHODS[note.method].path;
             let request = PyBytes::new(py, &note.request);
-            (path, note.code, note.took.as_secs_f64(), note.reason, request)
+            (
+                path,
+                note.code,
+                note.took.as_secs_f64(),
+                note.reason,
+                request,
+            )
         });
         Ok((noted.collect(), lost))
     }
@@ -160,10 +166,7 @@ impl NativeFront {
 impl NativeFront {
     fn running(&self) -> PyResult<&Inner> {
         check_owner(self.owner)?;
-        Ok(self
-            .inner
-            .as_ref()
-            .expect("only a dropped front has none"))
+        Ok(self.inner.as_ref().expect("only a dropped front has none"))
     }
 }
 

@@ -322,13 +322,10 @@ impl Engine {
     /// The refusal as a reply.
     pub fn watch(&self, call: Call<'_>) -> Result<Watch, Reply> {
         let locale = Locale::from_accept_language(call.locale);
-        let admitted = self
-            .shared
-            .admit(&call)
-            .and_then(|(method, caller)| {
-                let request = decode::decode(method, call.request, &caller.principal)?;
-                Ok((request, caller.merchant))
-            });
+        let admitted = self.shared.admit(&call).and_then(|(method, caller)| {
+            let request = decode::decode(method, call.request, &caller.principal)?;
+            Ok((request, caller.merchant))
+        });
         match admitted.map_err(|refusal| Reply::refused(&refusal, locale))? {
             (Request::Watch(query), merchant) => Ok(Watch::open(
                 Arc::clone(&self.shared),

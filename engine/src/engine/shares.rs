@@ -65,7 +65,12 @@ impl Shares {
     ///
     /// # Errors
     /// `OVERLOADED`, and others are not.
-    pub(super) fn take(&self, merchant: u32, commands: usize, now_ms: i64) -> Result<Part, Refusal> {
+    pub(super) fn take(
+        &self,
+        merchant: u32,
+        commands: usize,
+        now_ms: i64,
+    ) -> Result<Part, Refusal> {
         let slot = &self.slots[merchant as usize % SLOTS];
         let share = ROOM / self.merchants(slot, now_ms).max(1);
         let count = slot.under_way.load(Ordering::Relaxed);
@@ -148,7 +153,11 @@ mod tests {
     fn who_has_left_takes_no_share() {
         let shares = Shares::default();
         drop(shares.take(2, 1, 5_000));
-        assert_eq!(fill(&shares, 1, 6_000).len(), ROOM as usize / 2, "just seen");
+        assert_eq!(
+            fill(&shares, 1, 6_000).len(),
+            ROOM as usize / 2,
+            "just seen"
+        );
         assert!(fill(&shares, 1, 8_000).len() > ROOM as usize);
     }
 

@@ -259,10 +259,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "col.backordered": ("缺货待补", "backordered"),
     # What a command did
     "ready": (
-        "Holdfast {version} 就绪 · 持久化：{persistence}（{durability}）· gRPC {address}（{front}）· "
-        "指标 {metrics_address} · 凭证 {token_file}",
-        "Holdfast {version} ready · Persistence: {persistence} ({durability}) · gRPC {address} ({front}) · "
-        "metrics {metrics_address} · token {token_file}",
+        "Holdfast {version} 就绪 · 持久化：{persistence}（{durability}）· gRPC {address}"
+        "（{front}）· 指标 {metrics_address} · 凭证 {token_file}",
+        "Holdfast {version} ready · Persistence: {persistence} ({durability}) · gRPC {address} "
+        "({front}) · metrics {metrics_address} · token {token_file}",
     ),
     "stop_hint": ("停止：Ctrl-C；数据保留在 {data}", "stop: Ctrl-C; data stays in {data}"),
     "held": ("{number}  {node}  锁定至 {until}", "{number}  {node}  held until {until}"),

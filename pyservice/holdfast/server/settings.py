@@ -7,7 +7,6 @@ from typing import Final, Literal, TypeAlias
 
 from holdfast.errors import HoldfastError
 
-
 Front: TypeAlias = Literal["native", "python"]
 FRONTS: Final[tuple[Front, ...]] = ("native", "python")
 
@@ -56,7 +55,7 @@ class ServerSettings:
     data: Path | None = Path("data")
     host: str = "127.0.0.1"
     port: int = 7420
-    front: Front = "python"
+    front: Front = "native"
     metrics_port: int = 0
     journal: str = "file.sync"
     redis_url: str = field(default="redis://127.0.0.1:6379", repr=False)
