@@ -210,6 +210,8 @@ class _Server:
         stopping.cancel()
         if not opening.done():
             # A replay cannot be interrupted; it only reads, so leaving is safe.
+            if self._native is not None:
+                self._native.close()
             self._log.put("info", "stopped", failed=False, phase="starting")
             self._log.close()
             os._exit(0)
