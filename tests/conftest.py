@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +32,31 @@ class Server:
         return self.process.wait(20)
 
 
-def start_server(data: Path, *flags: str, env: Mapping[str, str] | None = None) -> Server:
-    """Starts a server on free loopback ports and waits for its ready line."""
-    command = [sys.executable, "-m", "holdfast", "serve", "--data", str(data), "--port", "0"]
+def start_server(
+    data: Path,
+    *flags: str,
+    env: Mapping[str, str] | None = None,
+    under: Sequence[str] = (),
+) -> Server:
+    """Starts a server on free loopback ports and waits for its ready line.
+
+    Args:
+        data: Its data folder.
+        flags: More of the command line.
+        env: More of the environment.
+        under: Program that runs it, such as a tracer.
+    """
+    command = [
+        *under,
+        sys.executable,
+        "-m",
+        "holdfast",
+        "serve",
+        "--data",
+        str(data),
+        "--port",
+        "0",
+    ]
     command += ["--metrics-port", "0", "--drain-grace-s", "0", "--json", *flags]
     process = subprocess.Popen(
         command,
@@ -49,9 +71,15 @@ def start_server(data: Path, *flags: str, env: Mapping[str, str] | None = None) 
     return Server(process, data, json.loads(line))
 
 
+@pytest.fixture(scope="module", params=["native", "python"])
+def front(request: pytest.FixtureRequest) -> str:
+    """Each front in turn: callers must not be able to tell them apart."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = start_server(tmp_path_factory.mktemp("server") / "data")
+def server(front: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = start_server(tmp_path_factory.mktemp("server") / "data", "--front", front)
     yield started
     if started.process.poll() is None:
         started.process.kill()

@@ -103,6 +103,59 @@ class Engine:
     def close(self) -> None:
         """Make everything durable and stop."""
 
+@final
+class Tally:
+    """Calls by method and code, and how long they took. Any thread may count."""
+
+    def __new__(cls) -> Tally: ...
+    def count(self, path: str, code: int, seconds: float) -> None:
+        """Count one call; paths that are no method count as one."""
+
+    def told(self) -> list[tuple[str, int, float, list[int]]]:
+        """Method, code, seconds in all, and calls between each bound and the one before."""
+
+    @staticmethod
+    def bounds_s() -> list[float]:
+        """Upper bounds in seconds; one more count is of all slower calls."""
+
+@final
+class NativeFront:
+    """A gRPC listener without the interpreter; see engine/front."""
+
+    @staticmethod
+    def start(
+        host: str,
+        port: int,
+        behind: str | os.PathLike[str],
+        tally: Tally,
+        *,
+        default_deadline_ms: int,
+        max_message: int,
+        log_refusals: bool,
+        log_one_in: int,
+        tls: tuple[bytes, bytes, bytes | None] | None = None,
+    ) -> NativeFront:
+        """Listen; until `open` every call is passed on to the Unix socket `behind`.
+
+        `tls` is certificates, key and the roots of clients, in PEM. Raises OpenError with
+        ADDRESS_UNAVAILABLE or TLS_UNUSABLE.
+        """
+
+    def open(self, engine: Engine) -> None:
+        """Answer hot calls from this engine."""
+
+    def port(self) -> int: ...
+    def in_flight(self) -> int: ...
+    def streams_open(self) -> int: ...
+    def take_notes(self) -> tuple[list[tuple[str, int, float, str, bytes]], int]:
+        """Path, code, seconds, reason and beginning of the request; how many were lost."""
+
+    def drain(self) -> None:
+        """Take no more connections and calls."""
+
+    def close(self, within_s: float) -> None:
+        """Wait for what is under way, without the interpreter lock, and end the rest."""
+
 def refused(code: int, payload: bytes) -> Refused:
     """The exception of an encoded google.rpc.Status."""
 
@@ -114,6 +167,9 @@ def refusal_status(reason: str, facts: dict[str, str], locale: str) -> tuple[int
 
 def named_status(payload: bytes) -> tuple[str, str, bytes]:
     """Reason, "REASON: English text", and the google.rpc.Status that says the same."""
+
+def secret(authorization: str) -> str:
+    """The secret in an `authorization` value; of another scheme than Bearer, all of it."""
 
 def methods() -> list[tuple[str, str, bool]]:
     """Path, kind (unary, server_stream, bidi_stream) and whether it changes something."""

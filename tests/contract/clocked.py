@@ -1,4 +1,7 @@
-"""Serves with a clock that standard input moves: a line is a number of minutes."""
+"""Serves with a clock that standard input moves: a line is a number of minutes.
+
+Arguments: data folder, front.
+"""
 
 import json
 import sys
@@ -24,7 +27,8 @@ def ready(info: ReadyInfo) -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-data = Path(sys.argv[1])
-sys.exit(
-    serve(ServerSettings(data=data, port=0, drain_grace_s=0), ready=ready, clock=clock),
+data, native = Path(sys.argv[1]), sys.argv[2] == "native"
+settings = ServerSettings(
+    data=data, port=0, drain_grace_s=0, front="native" if native else "python"
 )
+sys.exit(serve(settings, ready=ready, clock=clock))

@@ -112,11 +112,11 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(front: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     data = tmp_path_factory.mktemp("refusals") / "data"
     script = Path(__file__).parent / "clocked.py"
     process = subprocess.Popen(
-        [sys.executable, str(script), str(data)],
+        [sys.executable, str(script), str(data), front],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -520,9 +520,11 @@ def place_until_refused(client: Client, sku: str, told: list[str]) -> None:
             told.append(outcome.order.order_number)
 
 
-def test_a_journal_that_cannot_be_written_says_so_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_written_says_so_and_loses_nothing(
+    tmp_path: Path, front: str
+) -> None:
     """COMMIT_UNKNOWN: the disk refuses, the server stops, a restart knows what counts."""
-    server = start_server(tmp_path / "data")
+    server = start_server(tmp_path / "data", "--front", front)
     with Client(server.address, token=server.token, retry=False) as client:
         house = House(server, client)
         sku = house.sku(1_000_000_000)
@@ -535,7 +537,7 @@ def test_a_journal_that_cannot_be_written_says_so_and_loses_nothing(tmp_path: Pa
             place_until_refused(client, sku, told)
         assert raised.value.reason == "COMMIT_UNKNOWN"
     assert server.process.wait(20) != 0
-    again = start_server(tmp_path / "data")
+    again = start_server(tmp_path / "data", "--front", front)
     with Client(again.address, token=again.token) as client:
         for number in (kept, *told[::100], *told[-1:]):
             assert client.get_order(number).order.hold_state == "HELD"
@@ -544,8 +546,10 @@ def test_a_journal_that_cannot_be_written_says_so_and_loses_nothing(tmp_path: Pa
     assert again.stop() == 0
 
 
-def test_a_disk_without_room_takes_no_orders_and_serves_those_there_are(tmp_path: Path) -> None:
-    server = start_server(tmp_path / "data")
+def test_a_disk_without_room_takes_no_orders_and_serves_those_there_are(
+    tmp_path: Path, front: str
+) -> None:
+    server = start_server(tmp_path / "data", "--front", front)
     with Client(server.address, token=server.token) as client:
         house = House(server, client)
         sku = house.sku(10)
@@ -553,7 +557,7 @@ def test_a_disk_without_room_takes_no_orders_and_serves_those_there_are(tmp_path
         placed = client.place_order(**first)
         released = house.one(sku)
     assert server.stop() == 0
-    server = start_server(tmp_path / "data", "--low-water-mib", "1048576")
+    server = start_server(tmp_path / "data", "--front", front, "--low-water-mib", "1048576")
     with Client(server.address, token=server.token) as client:
         with pytest.raises(holdfast.Refused) as raised:
             client.place_order(**an_order(sku))
@@ -569,8 +573,8 @@ def test_a_disk_without_room_takes_no_orders_and_serves_those_there_are(tmp_path
     assert server.stop() == 0
 
 
-def test_a_draining_server_ends_streams_with_a_refusal(tmp_path: Path) -> None:
-    server = start_server(tmp_path / "data")
+def test_a_draining_server_ends_streams_with_a_refusal(tmp_path: Path, front: str) -> None:
+    server = start_server(tmp_path / "data", "--front", front)
     with grpc.insecure_channel(server.address) as channel:
         call: Any = channel.unary_stream(messages.path("EventService/WatchEvents"))
         metadata = [("authorization", f"Bearer {server.token}")]

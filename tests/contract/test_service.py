@@ -392,13 +392,13 @@ def test_metrics_speak_of_calls_and_of_the_journal(server: Server, client: Clien
         assert name in text, name
 
 
-def test_sigterm_drains_and_a_restart_knows_every_order(tmp_path: Path) -> None:
-    server = start_server(tmp_path / "data")
+def test_sigterm_drains_and_a_restart_knows_every_order(tmp_path: Path, front: str) -> None:
+    server = start_server(tmp_path / "data", "--front", front)
     with Client(server.address, token=server.token) as client:
         stock(client, "drain")
         place(client, "D1", "drain")
     assert server.stop() == 0
-    again = start_server(tmp_path / "data")
+    again = start_server(tmp_path / "data", "--front", front)
     with Client(again.address, token=again.token) as client:
         assert client.get_order("D1").order.hold_state == "HELD"
     again.process.kill()
@@ -412,10 +412,10 @@ def place_until_killed(client: Client, prefix: str, acknowledged: list[str]) -> 
         acknowledged.append(number)
 
 
-def test_kill_9_loses_no_acknowledged_order(tmp_path: Path) -> None:
+def test_kill_9_loses_no_acknowledged_order(tmp_path: Path, front: str) -> None:
     acknowledged: list[str] = []
     for round_ in range(3):
-        server = start_server(tmp_path / "data")
+        server = start_server(tmp_path / "data", "--front", front)
         with Client(server.address, token=server.token, retry=False) as client:
             stock(client, "kill", 1_000)
             stop = threading.Timer(0.4, server.process.kill)
@@ -424,7 +424,7 @@ def test_kill_9_loses_no_acknowledged_order(tmp_path: Path) -> None:
                 place_until_killed(client, f"K{round_}", acknowledged)
             stop.join()
         server.process.wait(10)
-    server = start_server(tmp_path / "data")
+    server = start_server(tmp_path / "data", "--front", front)
     with Client(server.address, token=server.token) as client:
         for number in acknowledged:
             assert client.get_order(number).order_number == number
@@ -440,50 +440,3 @@ def test_plain_text_beyond_loopback_is_refused(tmp_path: Path) -> None:
         ServerSettings(data=tmp_path, host="0.0.0.0").check()
     with pytest.raises(SettingsError, match="both"):
         ServerSettings(data=tmp_path, tls_cert=tmp_path / "c").check()
-
-
-def test_a_tls_server_wants_the_clients_certificate(tmp_path: Path) -> None:
-    pems = _certificates(tmp_path)
-    server = start_server(
-        tmp_path / "data",
-        "--tls-cert",
-        str(pems["server.pem"]),
-        "--tls-key",
-        str(pems["server.key"]),
-        "--tls-client-ca",
-        str(pems["ca.pem"]),
-    )
-    try:
-        address = server.address.replace("127.0.0.1", "localhost")
-        roots = pems["ca.pem"].read_bytes()
-        known = grpc.ssl_channel_credentials(
-            roots, pems["client.key"].read_bytes(), pems["client.pem"].read_bytes()
-        )
-        with grpc.secure_channel(address, known) as channel:
-            assert raw(channel, "AdminService/GetEngineStatus", b"", server.token)
-        with grpc.secure_channel(address, grpc.ssl_channel_credentials(roots)) as channel:
-            with pytest.raises(grpc.RpcError) as raised:
-                raw(channel, "AdminService/GetEngineStatus", b"", server.token)
-            error: Any = raised.value
-            assert error.code() is grpc.StatusCode.UNAVAILABLE
-    finally:
-        server.process.kill()
-        server.process.wait(10)
-
-
-def _certificates(folder: Path) -> dict[str, Path]:
-    """A CA, a server for localhost and a client, made by openssl."""
-    import subprocess
-
-    def run(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    run("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test ca")
-    for name in ("server", "client"):
-        run("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        (folder / "ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-        ca = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "ext")
-        run("x509", "-req", "-in", f"{name}.csr", *ca, "-out", f"{name}.pem", "-days", "2")
-    names = ("ca.pem", "server.pem", "server.key", "client.pem", "client.key")
-    return {name: folder / name for name in names}

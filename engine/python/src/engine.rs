@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use holdfast_engine::clock::{Clock, SystemClock};
 use holdfast_engine::engine::{Call, ClockChoice, Engine as Inner, Phase, Settings};
+use holdfast_front::Core;
 use parking_lot::{Mutex, RwLock};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -22,7 +23,7 @@ const SMALL_REQUEST: usize = 4 << 10;
 #[derive(Debug)]
 pub struct Engine {
     /// Taken by `close`, which waits for calls under way.
-    inner: RwLock<Option<Inner>>,
+    inner: Core,
     completions: Arc<Completions>,
     /// A child of fork has the memory but not the threads.
     owner: u32,
@@ -57,7 +58,7 @@ impl Engine {
         let signal = Arc::clone(&completions);
         inner.on_group(Box::new(move || signal.signal()));
         Ok(Self {
-            inner: RwLock::new(Some(inner)),
+            inner: Arc::new(RwLock::new(Some(inner))),
             completions,
             owner: std::process::id(),
             close_once: Mutex::new(()),
@@ -263,6 +264,12 @@ impl Engine {
 }
 
 impl Engine {
+    /// The engine itself, for a front beside the interpreter.
+    pub fn core(&self) -> PyResult<&Core> {
+        self.check_owner()?;
+        Ok(&self.inner)
+    }
+
     fn check_owner(&self) -> PyResult<()> {
         check_owner(self.owner)
     }
@@ -279,11 +286,9 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if std::process::id() != self.owner
-            && let Some(inner) = self.inner.get_mut().take()
-        {
+        if std::process::id() != self.owner {
             // Dropping it would wait for threads that this process has not.
-            std::mem::forget(inner);
+            std::mem::forget(Arc::clone(&self.inner));
         }
     }
 }

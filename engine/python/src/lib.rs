@@ -8,6 +8,7 @@ mod clock;
 mod completions;
 mod engine;
 mod error;
+mod front;
 mod journal;
 mod status;
 mod watch;
@@ -31,13 +32,15 @@ mod _engine {
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
+    use crate::front::{NativeFront, Tally};
+    #[pymodule_export]
     use crate::journal::{
         backup_folder, compact_journal, cut_journal, diagnose_journal, dump_journal, mirror_of,
         replay_journal, restore_backup, rotate_key, snapshot_journal, verify_backup,
         verify_journal,
     };
     #[pymodule_export]
-    use crate::status::{named_status, refusal_status};
+    use crate::status::{named_status, refusal_status, secret};
     #[pymodule_export]
     use crate::watch::Watch;
 

@@ -11,6 +11,7 @@ mod mirror;
 mod note;
 mod scrubber;
 mod settings;
+mod shares;
 mod snapshotter;
 mod ticker;
 mod watch;
@@ -58,6 +59,7 @@ pub use watch::Watch;
 
 use note::Notary;
 use scrubber::{ScrubCounts, Scrubber};
+use shares::{Part, Shares};
 use snapshotter::{SnapshotCounts, Snapshotter};
 use ticker::Ticker;
 
@@ -151,6 +153,7 @@ pub(crate) struct Shared {
     snapshot_counts: SnapshotCounts,
     scrubs: ScrubCounts,
     incidents: AtomicU64,
+    shares: Shares,
     /// Dropped last: another engine may open the folder only after everything.
     _lock: Option<FolderLock>,
 }
@@ -176,6 +179,15 @@ pub struct Recovered {
     pub replayed: u64,
     /// Why newer snapshots were not used.
     pub rejected_snapshots: Vec<String>,
+}
+
+/// Who calls, and when.
+struct Caller {
+    merchant: String,
+    /// The merchant's number; `None` for the process that the engine is embedded in.
+    number: Option<u32>,
+    principal: Principal,
+    now: i64,
 }
 
 /// What a call waits for, and how it then answers.
@@ -231,6 +243,7 @@ impl Engine {
             snapshot_counts: SnapshotCounts::default(),
             scrubs: ScrubCounts::default(),
             incidents: AtomicU64::new(0),
+            shares: Shares::default(),
             _lock: stores.lock,
         });
         shared.issue_bootstrap_token()?;
@@ -254,7 +267,8 @@ impl Engine {
     pub fn call(&self, call: Call<'_>) -> Reply {
         let locale = Locale::from_accept_language(call.locale);
         let deadline = self.shared.deadline_of(&call);
-        match self.shared.begin(&call, locale) {
+        let (step, _part) = self.shared.begin(&call, locale);
+        match step {
             Step::Ready(reply) => reply,
             Step::After { seq, finish } => match self.shared.writer.wait(seq, deadline) {
                 Ok(()) => finish(&self.shared),
@@ -267,7 +281,8 @@ impl Engine {
     /// else from the journal thread.
     pub fn submit(&self, call: Call<'_>, done: Done) {
         let locale = Locale::from_accept_language(call.locale);
-        match self.shared.begin(&call, locale) {
+        let (step, part) = self.shared.begin(&call, locale);
+        match step {
             Step::Ready(reply) => done(reply),
             Step::After { seq, finish } => {
                 let shared = Arc::clone(&self.shared);
@@ -278,6 +293,7 @@ impl Engine {
                             Ok(()) => finish(&shared),
                             Err(error) => shared.unfinished(&error, locale),
                         });
+                        drop(part);
                     }),
                 );
             }
@@ -306,12 +322,10 @@ impl Engine {
     /// The refusal as a reply.
     pub fn watch(&self, call: Call<'_>) -> Result<Watch, Reply> {
         let locale = Locale::from_accept_language(call.locale);
-        let admitted = self
-            .shared
-            .admit(&call)
-            .and_then(|(method, merchant, principal)| {
-                Ok((decode::decode(method, call.request, &principal)?, merchant))
-            });
+        let admitted = self.shared.admit(&call).and_then(|(method, caller)| {
+            let request = decode::decode(method, call.request, &caller.principal)?;
+            Ok((request, caller.merchant))
+        });
         match admitted.map_err(|refusal| Reply::refused(&refusal, locale))? {
             (Request::Watch(query), merchant) => Ok(Watch::open(
                 Arc::clone(&self.shared),
@@ -449,44 +463,72 @@ impl Shared {
         Instant::now().checked_add(left)
     }
 
-    /// Everything up to the point where only the journal is waited for.
-    fn begin(&self, call: &Call<'_>, locale: Locale) -> Step {
+    /// Everything up to the point where only the journal is waited for, and the part of
+    /// the engine that the call holds until it is answered.
+    fn begin(&self, call: &Call<'_>, locale: Locale) -> (Step, Option<Part>) {
+        let refused = |refusal| (Step::Ready(Reply::refused(&refusal, locale)), None);
         if call.deadline.is_some_and(|left| left.is_zero()) {
-            let late = Refusal::new(RefusalCode::DeadlineExceeded)
-                .fact("when", "before the call was looked at; nothing was done");
-            return Step::Ready(Reply::refused(&late, locale));
+            return refused(
+                Refusal::new(RefusalCode::DeadlineExceeded)
+                    .fact("when", "before the call was looked at; nothing was done"),
+            );
         }
-        let (method, merchant, principal) = match self.admit(call) {
+        let (method, caller) = match self.admit(call) {
             Ok(admitted) => admitted,
-            Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
+            Err(refusal) => return refused(refusal),
         };
         let in_stream = method.kind == Kind::BidiStream;
-        let request = match decode::decode(method, call.request, &principal) {
-            Ok(request) => request,
+        let taken = decode::decode(method, call.request, &caller.principal)
+            .and_then(|request| Ok((self.take_part(&caller, &request)?, request)));
+        let (part, request) = match taken {
+            Ok(taken) => taken,
             // One wrong item does not end a stream.
-            Err(refusal) => return Step::Ready(self.refuse_item(&refusal, locale, in_stream)),
+            Err(refusal) => {
+                let item = self.refuse_item(&refusal, locale, in_stream);
+                return (Step::Ready(item), None);
+            }
         };
-        match request {
+        let Caller {
+            merchant,
+            principal,
+            ..
+        } = caller;
+        let step = match request {
             Request::Command(decoded) => self.one(*decoded, &merchant, locale, in_stream),
             Request::Batch(items) => self.batch(items, &merchant, locale),
             Request::Query(query) => self.query(&query, &principal, &merchant, locale),
-            Request::Watch(_) => Step::Ready(Reply::refused(
-                &Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method),
-                locale,
-            )),
-        }
+            Request::Watch(_) => {
+                return refused(
+                    Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method),
+                );
+            }
+        };
+        (step, part)
+    }
+
+    /// The caller's part of the engine. The process that the engine is embedded in
+    /// has nobody to share with.
+    fn take_part(&self, caller: &Caller, request: &Request) -> Result<Option<Part>, Refusal> {
+        let commands = match request {
+            Request::Batch(items) => items.len(),
+            Request::Command(_) | Request::Query(_) | Request::Watch(_) => 1,
+        };
+        caller
+            .number
+            .map(|number| self.shares.take(number, commands, caller.now))
+            .transpose()
     }
 
     /// Method, identity, authorization, phase.
-    fn admit(&self, call: &Call<'_>) -> Result<(&'static MethodSpec, String, Principal), Refusal> {
+    fn admit(&self, call: &Call<'_>) -> Result<(&'static MethodSpec, Caller), Refusal> {
         let method = methods::find(call.method)
             .ok_or_else(|| Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method))?;
-        let (merchant, principal) = self.identify(call.token)?;
-        methods::authorize(method, principal.role)?;
+        let caller = self.identify(call.token)?;
+        methods::authorize(method, caller.principal.role)?;
         if method.mutation {
             self.check_open()?;
         }
-        Ok((method, merchant, principal))
+        Ok((method, caller))
     }
 
     fn check_open(&self) -> Result<(), Refusal> {
@@ -519,9 +561,10 @@ impl Shared {
     }
 
     /// Merchant and principal of a credential.
-    fn identify(&self, token: Option<&str>) -> Result<(String, Principal), Refusal> {
+    fn identify(&self, token: Option<&str>) -> Result<Caller, Refusal> {
         let unknown =
             |detail: &str| Refusal::new(RefusalCode::Unauthenticated).fact("detail", detail);
+        let now = self.clock.now();
         let Some(secret) = token else {
             if !self.settings.embedded {
                 return Err(unknown("the call carries none"));
@@ -531,10 +574,14 @@ impl Shared {
                 role: Role::Admin,
                 device: String::new(),
             };
-            return Ok((self.settings.merchant.clone(), principal));
+            return Ok(Caller {
+                merchant: self.settings.merchant.clone(),
+                number: None,
+                principal,
+                now,
+            });
         };
         let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
-        let now = self.clock.now();
         let state = self.core.lock();
         let token = state
             .token(&hash)
@@ -543,14 +590,16 @@ impl Shared {
             return Err(unknown("it has expired"));
         }
         let merchant = state.merchants()[token.merchant as usize].name.to_string();
-        Ok((
+        Ok(Caller {
             merchant,
-            Principal {
+            number: Some(token.merchant),
+            principal: Principal {
                 actor: token.actor.to_string(),
                 role: token.role,
                 device: token.device.to_string(),
             },
-        ))
+            now,
+        })
     }
 
     fn issue_bootstrap_token(&self) -> Result<(), OpenError> {

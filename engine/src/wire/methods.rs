@@ -18,6 +18,9 @@ pub struct MethodSpec {
     pub path: &'static str,
     pub name: &'static str,
     pub kind: Kind,
+    /// Part of every order and quickly decided: a native front answers it itself and
+    /// passes the others on.
+    pub hot: bool,
     /// True if it may change something; refused while draining.
     pub mutation: bool,
     /// ADMIN may call everything.
@@ -83,16 +86,19 @@ const BATCH: usize = 4 << 20;
 const READING: usize = 64 << 10;
 
 macro_rules! methods {
-    ($($service:ident $name:ident $kind:ident $what:ident $roles:ident $max:ident;)+) => {
+    ($($service:ident $name:ident $kind:ident $heat:ident $what:ident $roles:ident $max:ident;)+) => {
         &[$(MethodSpec {
             path: concat!("/holdfast.v1.", stringify!($service), "/", stringify!($name)),
             name: stringify!($name),
             kind: Kind::$kind,
+            hot: methods!(@ $heat),
             mutation: methods!(@ $what),
             roles: $roles,
             max_bytes: $max,
         },)+]
     };
+    (@ hot) => { true };
+    (@ cold) => { false };
     (@ change) => { true };
     (@ read) => { false };
 }
@@ -100,50 +106,50 @@ macro_rules! methods {
 /// The contract's methods, in the order of the proto files.
 #[rustfmt::skip]
 pub const METHODS: &[MethodSpec] = methods! {
-    StockService ReceiveStock Unary change STOCK ONE;
-    StockService MoveStock Unary change STOCK ONE;
-    StockService CountStock Unary change STOCK ONE;
-    StockService ConfigurePool Unary change STOCK ONE;
-    StockService ConfigureWarehouse Unary change STOCK ONE;
-    StockService ConfigureSku Unary change STOCK ONE;
-    StockService MapChannelSkus Unary change STOCK ONE;
-    StockService GetStock Unary read READ READING;
-    StockService ListStock Unary read READ READING;
-    ParcelService AdvanceParcel Unary change FLOOR ONE;
-    ParcelService OverrideParcel Unary change SUPERVISORS ONE;
-    ParcelService RerouteParcel Unary change OFFICE ONE;
-    ParcelService SplitParcel Unary change OFFICE ONE;
-    ParcelService SuspendParcel Unary change OFFICE ONE;
-    ParcelService ResumeParcel Unary change OFFICE ONE;
-    ParcelService PutBackParcel Unary change FLOOR ONE;
-    ParcelService GetParcel Unary read ANY READING;
-    ParcelService ListWork Unary read ANY READING;
-    ParcelService GetLifecycle Unary read ANY READING;
-    OrderService PlaceOrder Unary change CHANNEL ONE;
-    OrderService StartPayment Unary change CHANNEL ONE;
-    OrderService FailPayment Unary change CHANNEL ONE;
-    OrderService ConfirmPayment Unary change CHANNEL ONE;
-    OrderService ConfirmDeposit Unary change CHANNEL ONE;
-    OrderService ReleaseHold Unary change ORDERS ONE;
-    OrderService AmendOrder Unary change CHANNEL ONE;
-    OrderService CancelOrder Unary change ORDERS ONE;
-    OrderService BatchSubmit Unary change CHANNEL BATCH;
-    OrderService StreamSubmit BidiStream change CHANNEL ONE;
-    OrderService GetOrder Unary read READ READING;
-    OrderService GetOrderStatus Unary read READ READING;
-    OrderService GetOrderDocument Unary read DOCUMENT READING;
-    OrderService ListOrders Unary read READ READING;
-    OrderService ListHolds Unary read READ READING;
-    EventService WatchEvents ServerStream read READ READING;
-    AdminService PublishPolicy Unary change NOBODY_ELSE ONE;
-    AdminService GetPolicy Unary read READ READING;
-    AdminService IssueToken Unary change NOBODY_ELSE ONE;
-    AdminService RevokeToken Unary change NOBODY_ELSE ONE;
-    AdminService RegisterDevice Unary change STOCK ONE;
-    AdminService GetEngineStatus Unary read ANY READING;
-    AdminService Audit Unary read NOBODY_ELSE READING;
-    AdminService GetStateHash Unary read NOBODY_ELSE READING;
-    AdminService ReconcileClock Unary change NOBODY_ELSE ONE;
+    StockService ReceiveStock Unary cold change STOCK ONE;
+    StockService MoveStock Unary cold change STOCK ONE;
+    StockService CountStock Unary cold change STOCK ONE;
+    StockService ConfigurePool Unary cold change STOCK ONE;
+    StockService ConfigureWarehouse Unary cold change STOCK ONE;
+    StockService ConfigureSku Unary cold change STOCK ONE;
+    StockService MapChannelSkus Unary cold change STOCK ONE;
+    StockService GetStock Unary hot read READ READING;
+    StockService ListStock Unary cold read READ READING;
+    ParcelService AdvanceParcel Unary hot change FLOOR ONE;
+    ParcelService OverrideParcel Unary cold change SUPERVISORS ONE;
+    ParcelService RerouteParcel Unary cold change OFFICE ONE;
+    ParcelService SplitParcel Unary cold change OFFICE ONE;
+    ParcelService SuspendParcel Unary cold change OFFICE ONE;
+    ParcelService ResumeParcel Unary cold change OFFICE ONE;
+    ParcelService PutBackParcel Unary cold change FLOOR ONE;
+    ParcelService GetParcel Unary hot read ANY READING;
+    ParcelService ListWork Unary cold read ANY READING;
+    ParcelService GetLifecycle Unary cold read ANY READING;
+    OrderService PlaceOrder Unary hot change CHANNEL ONE;
+    OrderService StartPayment Unary hot change CHANNEL ONE;
+    OrderService FailPayment Unary hot change CHANNEL ONE;
+    OrderService ConfirmPayment Unary hot change CHANNEL ONE;
+    OrderService ConfirmDeposit Unary hot change CHANNEL ONE;
+    OrderService ReleaseHold Unary hot change ORDERS ONE;
+    OrderService AmendOrder Unary hot change CHANNEL ONE;
+    OrderService CancelOrder Unary hot change ORDERS ONE;
+    OrderService BatchSubmit Unary hot change CHANNEL BATCH;
+    OrderService StreamSubmit BidiStream hot change CHANNEL ONE;
+    OrderService GetOrder Unary hot read READ READING;
+    OrderService GetOrderStatus Unary hot read READ READING;
+    OrderService GetOrderDocument Unary cold read DOCUMENT READING;
+    OrderService ListOrders Unary cold read READ READING;
+    OrderService ListHolds Unary cold read READ READING;
+    EventService WatchEvents ServerStream cold read READ READING;
+    AdminService PublishPolicy Unary cold change NOBODY_ELSE ONE;
+    AdminService GetPolicy Unary cold read READ READING;
+    AdminService IssueToken Unary cold change NOBODY_ELSE ONE;
+    AdminService RevokeToken Unary cold change NOBODY_ELSE ONE;
+    AdminService RegisterDevice Unary cold change STOCK ONE;
+    AdminService GetEngineStatus Unary cold read ANY READING;
+    AdminService Audit Unary cold read NOBODY_ELSE READING;
+    AdminService GetStateHash Unary cold read NOBODY_ELSE READING;
+    AdminService ReconcileClock Unary cold change NOBODY_ELSE ONE;
 };
 
 const SUPERVISORS: &[Role] = &[Supervisor];

@@ -4,6 +4,7 @@
 //! range are checked here, so that gRPC and the library refuse alike; what may
 //! be done is decided in `domain`.
 
+pub mod credential;
 pub mod decode;
 pub mod dress;
 pub mod event;

@@ -182,6 +182,79 @@ pub fn parts(payload: &[u8]) -> Parts {
     }
 }
 
+/// A status as a front sends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    pub reason: String,
+    /// "REASON: what happened", for callers that read nothing else.
+    pub text: String,
+    /// Encoded google.rpc.Status with the text as its `message`, word for word: readers
+    /// of rich errors reject a call whose text and status differ.
+    pub status: Vec<u8>,
+}
+
+/// Names an encoded status of our own; `None` if it is none.
+#[must_use]
+pub fn named(payload: &[u8]) -> Option<Named> {
+    let reason = parts(payload).reason;
+    let (code, message, details) = split(payload)?;
+    let text = format!("{reason}: {message}");
+    let mut status = Vec::with_capacity(payload.len() + reason.len() + 4);
+    put(&mut status, CODE);
+    put(&mut status, code);
+    put(&mut status, MESSAGE);
+    put(&mut status, text.len() as u64);
+    status.extend_from_slice(text.as_bytes());
+    status.extend_from_slice(details);
+    Some(Named {
+        reason,
+        text,
+        status,
+    })
+}
+
+/// Tags of google.rpc.Status: a varint and a text.
+const CODE: u64 = 1 << 3;
+const MESSAGE: u64 = 2 << 3 | 2;
+
+/// Code, message and the encoded details, which the engine writes in this order.
+fn split(payload: &[u8]) -> Option<(u64, &str, &[u8])> {
+    let mut rest = payload;
+    if take(&mut rest)? != CODE {
+        return None;
+    }
+    let code = take(&mut rest)?;
+    if take(&mut rest)? != MESSAGE {
+        return None;
+    }
+    let length = usize::try_from(take(&mut rest)?).ok()?;
+    let (message, details) = rest.split_at_checked(length)?;
+    Some((code, std::str::from_utf8(message).ok()?, details))
+}
+
+/// Takes a varint off the front.
+fn take(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, tail) = rest.split_first()?;
+        *rest = tail;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Appends a varint.
+fn put(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
 /// The table of docs/refusals.md.
 #[must_use]
 pub fn refusals_markdown() -> String {

@@ -93,6 +93,7 @@ def _server_settings(found: Mapping[str, Setting]) -> "ServerSettings":
         data=Path(str(found["data"].value)),
         host=str(found["host"].value),
         port=int(found["port"].value),
+        front="native" if found["front"].value == "native" else "python",
         metrics_port=int(found["metrics_port"].value),
         journal=str(found["journal"].value),
         redis_url=str(found["redis_url"].value),

@@ -53,6 +53,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     "data": Spec("data"),
     "host": Spec("127.0.0.1"),
     "port": Spec(7420, 0, 65_535),
+    "front": Spec("native", choices=("native", "python")),
     "metrics_port": Spec(7421, -1, 65_535),
     "journal": Spec(
         "file.sync",

@@ -161,6 +161,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "set.data": ("数据目录", "data folder"),
     "set.host": ("监听地址，非本机须配 TLS", "address to listen on; beyond loopback needs TLS"),
     "set.port": ("gRPC 端口，0 为任意空闲端口", "gRPC port; 0 takes a free one"),
+    "set.front": (
+        "接入层：native 不经解释器应答热点方法；python 全部由 Python 应答",
+        "native answers hot methods without the interpreter; python answers all in it",
+    ),
     "set.metrics_port": (
         "指标端口，0 为任意空闲端口，-1 为关闭",
         "port of /metrics; 0 takes a free one, -1 none",
@@ -255,10 +259,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "col.backordered": ("缺货待补", "backordered"),
     # What a command did
     "ready": (
-        "Holdfast {version} 就绪 · 持久化：{persistence}（{durability}）· gRPC {address} · "
-        "指标 {metrics_address} · 凭证 {token_file}",
-        "Holdfast {version} ready · Persistence: {persistence} ({durability}) · gRPC {address} · "
-        "metrics {metrics_address} · token {token_file}",
+        "Holdfast {version} 就绪 · 持久化：{persistence}（{durability}）· gRPC {address}"
+        "（{front}）· 指标 {metrics_address} · 凭证 {token_file}",
+        "Holdfast {version} ready · Persistence: {persistence} ({durability}) · gRPC {address} "
+        "({front}) · metrics {metrics_address} · token {token_file}",
     ),
     "stop_hint": ("停止：Ctrl-C；数据保留在 {data}", "stop: Ctrl-C; data stays in {data}"),
     "held": ("{number}  {node}  锁定至 {until}", "{number}  {node}  held until {until}"),

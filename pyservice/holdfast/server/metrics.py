@@ -2,54 +2,56 @@
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Final
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from holdfast import _engine
 from holdfast.server.settings import SettingsError
 
-_BUCKETS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0)
 
-
-class CallMetrics:
-    """Rate, errors and latency by method and code."""
+class CallMetrics(Collector):
+    """Rate, errors and latency by method and code, of both fronts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Registers the metrics."""
-        labels = ("method", "code")
-        self._calls = Counter(
-            "holdfast_calls", "Calls by method and gRPC code.", labels, registry=registry
-        )
-        self._seconds = Histogram(
-            "holdfast_call_seconds",
-            "Time from the front's first byte to the durable answer.",
-            labels,
-            buckets=_BUCKETS,
-            registry=registry,
-        )
+        self.tally = _engine.Tally()
+        self._bounds = (*(str(bound) for bound in self.tally.bounds_s()), "+Inf")
         self._waiting = Gauge(
             "holdfast_calls_in_flight", "Calls that wait for their answer.", registry=registry
         )
         self._streams = Gauge("holdfast_streams_open", "Streams that are open.", registry=registry)
-        # Looking a label up takes a lock and a sort; a method has few codes.
-        self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        registry.register(self)
 
     def watch(self, in_flight: Callable[[], int], streams: Callable[[], int]) -> None:
         """Reads the two gauges when somebody asks, so that calls do not pay for them."""
         self._waiting.set_function(in_flight)
         self._streams.set_function(streams)
 
-    def observe(self, path: str, code: int, seconds: float) -> None:
-        """Counts one call."""
-        known = self._known.get((path, code))
-        if known is None:
-            labels = (path.rpartition("/")[2], code)
-            known = (self._calls.labels(*labels), self._seconds.labels(*labels))
-            self._known[path, code] = known
-        known[0].inc()
-        known[1].observe(seconds)
+    def collect(self) -> Iterator[Metric]:
+        """Gives the counters and the times."""
+        labels = ("method", "code")
+        calls = CounterMetricFamily(
+            "holdfast_calls", "Calls by method and gRPC code.", labels=labels
+        )
+        seconds = HistogramMetricFamily(
+            "holdfast_call_seconds",
+            "Time from the front's first byte to the durable answer.",
+            labels=labels,
+        )
+        for method, code, in_all, counts in self.tally.told():
+            below = list(zip(self._bounds, map(float, accumulate(counts)), strict=True))
+            calls.add_metric((method, str(code)), below[-1][1])
+            seconds.add_metric((method, str(code)), below, in_all)
+        yield calls
+        yield seconds
 
 
 class EngineCollector(Collector):

@@ -19,9 +19,7 @@ def caller(context: Context) -> tuple[str | None, str]:
     token, locale = None, ""
     for key, value in context.invocation_metadata() or ():
         if key == "authorization" and isinstance(value, str):
-            scheme, _, secret = value.partition(" ")
-            # Another scheme is no credential of ours and is refused as unknown.
-            token = secret.strip() if scheme.lower() == "bearer" else value
+            token = _engine.secret(value)
         elif key == "accept-language" and isinstance(value, str):
             locale = value
     return token, locale

@@ -23,6 +23,7 @@ from holdfast.server.front import Front
 from holdfast.server.log import Log
 from holdfast.server.loop import IdleLoop
 from holdfast.server.metrics import CallMetrics, EngineCollector, MetricsEndpoint
+from holdfast.server.native import NativeFront
 from holdfast.server.observer import Observer
 from holdfast.server.operator_token import token_file, token_sha256
 from holdfast.server.routes import Routes
@@ -37,6 +38,10 @@ _OPTIONS: Final = (
     ("grpc.max_receive_message_length", _MAX_MESSAGE),
     ("grpc.max_send_message_length", 16 << 20),
     ("grpc.max_concurrent_streams", 1_000),
+    # Beyond this gRPC cancels calls without a word, whoever they belong to: one merchant's
+    # flood would hit the others. What a flood may begin is bounded by its connections.
+    ("grpc.server.max_pending_requests", 50_000),
+    ("grpc.server.max_pending_requests_hard_limit", 100_000),
     ("grpc.max_metadata_size", 16 << 10),
     # Clients may ping each 10 s, also without calls.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -58,6 +63,7 @@ class ReadyInfo:
     version: str
     persistence: str
     durability: str
+    front: str
     address: str
     metrics_address: str
     token_file: str
@@ -109,11 +115,12 @@ class _Server:
         self._registry = CollectorRegistry()
         self._metrics = CallMetrics(self._registry)
         self._observer = Observer(
-            self._metrics,
+            self._metrics.tally,
             log,
             log_refusals=settings.log_refusals,
             log_one_in=settings.log_one_in,
         )
+        self._native: NativeFront | None = None
         self._checks = health.aio.HealthServicer()
         self._routes = Routes()
         self._names = [
@@ -128,10 +135,12 @@ class _Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._signalled)
         server = self._server()
-        port = self._bind(server)
-        await self._set_health(_NOT_SERVING)
-        await server.start()
         try:
+            port = self._bind(server)
+            await self._set_health(_NOT_SERVING)
+            await server.start()
+            if self._native is not None:
+                port = self._listen(self._native)
             engine = await self._opened(digest, clock)
             try:
                 return await self._serve(server, port, token, engine, ready)
@@ -139,6 +148,8 @@ class _Server:
                 self._close(engine)
         finally:
             await server.stop(0)
+            if self._native is not None:
+                self._native.close()
 
     def _server(self) -> grpc.aio.Server:
         own = frozenset(path for path, _, _ in _engine.methods())
@@ -154,25 +165,40 @@ class _Server:
         return server
 
     def _bind(self, server: grpc.aio.Server) -> int:
-        settings = self._settings
-        address = settings.address(settings.port)
+        """Binds the public port, or only the private socket behind a native front."""
+        if self._settings.front == "native":
+            self._native = NativeFront(self._settings, _MAX_MESSAGE, self._observer)
+            server.add_insecure_port(self._native.behind)
+            return 0
+        address = self._settings.address(self._settings.port)
+        files = self._settings.tls_files()
         try:
-            if settings.tls_cert is None or settings.tls_key is None:
+            if files is None:
                 return int(server.add_insecure_port(address))
-            roots = settings.tls_client_ca
+            certificates, key, roots = files
             credentials = grpc.ssl_server_credentials(
-                [(settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())],
-                root_certificates=None if roots is None else roots.read_bytes(),
+                [(key, certificates)],
+                root_certificates=roots,
                 require_client_auth=roots is not None,
             )
             return int(server.add_secure_port(address, credentials))
         except RuntimeError:
-            raise SettingsError(
-                f"The service cannot listen on {address}: it is taken, not an address of this "
-                "machine, or the certificate and key do not fit. Name another --host or --port; "
-                "port 0 takes a free one.",
-                reason="ADDRESS_UNAVAILABLE",
-            ) from None
+            raise self._cannot_listen() from None
+
+    def _listen(self, native: NativeFront) -> int:
+        try:
+            return native.listen()
+        except _engine.OpenError:
+            raise self._cannot_listen() from None
+
+    def _cannot_listen(self) -> SettingsError:
+        address = self._settings.address(self._settings.port)
+        return SettingsError(
+            f"The service cannot listen on {address}: it is taken, not an address of this "
+            "machine, or the certificate and key do not fit. Name another --host or --port; "
+            "port 0 takes a free one.",
+            reason="ADDRESS_UNAVAILABLE",
+        )
 
     async def _opened(self, token_sha256: str, clock: ManualClock | None) -> _engine.Engine:
         # Replaying blocks a thread and not the loop: health answers meanwhile.
@@ -184,6 +210,8 @@ class _Server:
         stopping.cancel()
         if not opening.done():
             # A replay cannot be interrupted; it only reads, so leaving is safe.
+            if self._native is not None:
+                self._native.close()
             self._log.put("info", "stopped", failed=False, phase="starting")
             self._log.close()
             os._exit(0)
@@ -199,12 +227,14 @@ class _Server:
     ) -> int:
         settings = self._settings
         front = Front(engine, self._loop, settings.default_deadline_ms, self._observer)
-        self._metrics.watch(front.in_flight, front.streams_open)
+        self._watch(front)
         self._registry.register(EngineCollector(engine.metrics_json))
         endpoint: MetricsEndpoint | None = None
         if settings.metrics_port >= 0:
             endpoint = MetricsEndpoint(settings.metrics_port, self._registry)
         self._routes.open(front.handlers(), front.unknown)
+        if self._native is not None:
+            self._native.open(engine)
         await self._set_health(_SERVING)
         ready(self._info(engine, port, endpoint, token))
         failed = await self._until_told(engine)
@@ -212,6 +242,16 @@ class _Server:
         if endpoint is not None:
             endpoint.close()
         return 1 if failed else 0
+
+    def _watch(self, front: Front) -> None:
+        native = self._native
+        if native is None:
+            self._metrics.watch(front.in_flight, front.streams_open)
+        else:
+            self._metrics.watch(
+                lambda: front.in_flight() + native.in_flight(),
+                lambda: front.streams_open() + native.streams_open(),
+            )
 
     def _signalled(self) -> None:
         if self._stop.is_set():
@@ -238,11 +278,18 @@ class _Server:
         if not failed:
             # Balancers see NOT_SERVING while the port still answers.
             await asyncio.sleep(self._settings.drain_grace_s)
-        stopping = asyncio.ensure_future(server.stop(_FINISH_S))
+        stopping = asyncio.ensure_future(self._finish(server))
         front.end_streams()
         await stopping
         engine.drain()
         front.detach()
+
+    async def _finish(self, server: grpc.aio.Server) -> None:
+        """Ends calls; those under way may take their time. The door closes first."""
+        if self._native is not None:
+            self._native.drain()
+            await self._native.finish(_FINISH_S)
+        await server.stop(_FINISH_S if self._native is None else 0)
 
     def _close(self, engine: _engine.Engine) -> None:
         try:
@@ -264,6 +311,7 @@ class _Server:
             version=_engine.version(),
             persistence=recovery["persistence"],
             durability=recovery["durability"],
+            front=self._settings.front,
             address=self._settings.address(port),
             metrics_address="" if endpoint is None else endpoint.address,
             token_file=str(token.absolute()),

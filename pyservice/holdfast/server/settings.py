@@ -3,8 +3,12 @@
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final, Literal, TypeAlias
 
 from holdfast.errors import HoldfastError
+
+Front: TypeAlias = Literal["native", "python"]
+FRONTS: Final[tuple[Front, ...]] = ("native", "python")
 
 
 class SettingsError(HoldfastError):
@@ -19,6 +23,8 @@ class ServerSettings:
         data: Data folder; `None` keeps everything in memory.
         host: Address to listen on. Anything but loopback needs TLS.
         port: Port of the service; 0 takes a free one.
+        front: "native" answers hot calls without the interpreter; "python" answers all
+            in it.
         metrics_port: Port of /metrics on loopback; 0 takes a free one, -1 none.
         journal: Where the truth is kept and what a reply waits for, as "file.sync".
         redis_url: Server of a journal in Redis; it may hold a password.
@@ -49,6 +55,7 @@ class ServerSettings:
     data: Path | None = Path("data")
     host: str = "127.0.0.1"
     port: int = 7420
+    front: Front = "native"
     metrics_port: int = 0
     journal: str = "file.sync"
     redis_url: str = field(default="redis://127.0.0.1:6379", repr=False)
@@ -84,6 +91,17 @@ class ServerSettings:
         """The host with a port, as gRPC writes it."""
         return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
 
+    def tls_files(self) -> tuple[bytes, bytes, bytes | None] | None:
+        """Certificates, key and the roots of clients, in PEM; None for plain text."""
+        if self.tls_cert is None or self.tls_key is None:
+            return None
+        roots = self.tls_client_ca
+        return (
+            self.tls_cert.read_bytes(),
+            self.tls_key.read_bytes(),
+            None if roots is None else roots.read_bytes(),
+        )
+
     def check(self) -> None:
         """Refuses what cannot be served safely.
 
@@ -105,6 +123,11 @@ class ServerSettings:
                 f"Plain text is served on loopback only, not on {self.host}. "
                 "Give --tls-cert and --tls-key, or listen on 127.0.0.1.",
                 reason="PLAIN_TEXT_REFUSED",
+            )
+        if self.front not in FRONTS:
+            raise SettingsError(
+                f"front is {self.front!r}; expected one of {', '.join(FRONTS)}.",
+                reason="SETTING_INVALID",
             )
         for name, value, lowest in (
             ("drain_grace_s", self.drain_grace_s, 0),

@@ -1,0 +1,168 @@
+//! Calls that are not hot: passed on to the service behind, and its answer back.
+//!
+//! Heads, messages and trailers go through as they are, in both directions, no faster
+//! than either side reads; whichever side ends a call ends it for the other too. Each
+//! connection of a caller has one of its own to the service, so that one caller's
+//! unread answers hold nobody else's up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::{Request, Response, Uri};
+use tokio::net::UnixStream;
+use tokio::sync::Mutex;
+
+use crate::answer::{self, Status, code};
+use crate::frames::Gauge;
+
+/// What a call may have unread on its way, in bytes.
+const WINDOW: u32 = 1 << 20;
+
+/// The connection of one caller's connection to the service behind.
+#[derive(Debug)]
+pub(crate) struct Behind {
+    path: PathBuf,
+    /// Opened by the first call that needs it.
+    open: Mutex<Option<SendRequest<Bytes>>>,
+}
+
+impl Behind {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            open: Mutex::new(None),
+        }
+    }
+
+    /// A connection that takes a request now.
+    async fn ready(&self) -> Result<SendRequest<Bytes>, h2::Error> {
+        let mut open = self.open.lock().await;
+        if let Some(kept) = open.take()
+            && let Ok(ready) = kept.ready().await
+        {
+            *open = Some(ready.clone());
+            return Ok(ready);
+        }
+        let stream = UnixStream::connect(&self.path)
+            .await
+            .map_err(|_| h2::Error::from(Reason::CONNECT_ERROR))?;
+        let (fresh, connection) = h2::client::Builder::new()
+            .initial_window_size(WINDOW)
+            .initial_connection_window_size(16 * WINDOW)
+            .handshake(stream)
+            .await?;
+        // Ends when the last handle is gone, and with it every call.
+        tokio::spawn(connection);
+        let ready = fresh.ready().await?;
+        *open = Some(ready.clone());
+        Ok(ready)
+    }
+}
+
+/// Passes one call on.
+pub(crate) async fn on(
+    behind: Arc<Behind>,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    gauge: Arc<Gauge>,
+) {
+    let (mut head, body) = request.into_parts();
+    head.uri = absolute(&head.uri);
+    let ended = body.is_end_stream();
+    let head = Request::from_parts(head, ());
+    let begun = match behind.ready().await {
+        Ok(mut ready) => ready.send_request(head, ended),
+        Err(error) => Err(error),
+    };
+    let Ok((response, mut up)) = begun else {
+        return unreachable(&mut respond);
+    };
+    let inward = async {
+        match ended {
+            true => Ok(()),
+            false => relay(body, &mut up, None).await,
+        }
+    };
+    // What is dropped unfinished is cancelled on both sides.
+    tokio::select! {
+        () = back(response, &mut respond, &gauge) => {}
+        // The caller has left before it had sent everything. Behind the end of its
+        // messages only the answer is waited for.
+        Err(_) = inward => {}
+    }
+}
+
+/// Passes the answer back.
+async fn back(response: ResponseFuture, respond: &mut SendResponse<Bytes>, gauge: &Gauge) {
+    let response = tokio::select! {
+        response = response => response,
+        _ = std::future::poll_fn(|context| respond.poll_reset(context)) => return,
+    };
+    let (head, body) = match response {
+        Ok(response) => response.into_parts(),
+        Err(error) => {
+            return match error.reason() {
+                Some(reason) => respond.send_reset(reason),
+                None => unreachable(respond),
+            };
+        }
+    };
+    let ended = body.is_end_stream();
+    gauge.earn();
+    if let Ok(mut stream) = respond.send_response(Response::from_parts(head, ()), ended)
+        && !ended
+        && let Err(error) = relay(body, &mut stream, Some(gauge)).await
+    {
+        stream.send_reset(error.reason().unwrap_or(Reason::CANCEL));
+    }
+}
+
+/// Passes messages and trailers on, no faster than they are read.
+async fn relay(
+    mut from: RecvStream,
+    to: &mut SendStream<Bytes>,
+    gauge: Option<&Gauge>,
+) -> Result<(), h2::Error> {
+    loop {
+        let chunk = tokio::select! {
+            chunk = from.data() => chunk,
+            reset = std::future::poll_fn(|context| to.poll_reset(context)) => {
+                return Err(reset.unwrap_or(Reason::CANCEL).into());
+            }
+        };
+        let Some(chunk) = chunk.transpose()? else {
+            break;
+        };
+        let length = chunk.len();
+        answer::send_all(to, chunk).await?;
+        from.flow_control().release_capacity(length)?;
+        if let Some(gauge) = gauge {
+            gauge.earn();
+        }
+    }
+    match from.trailers().await? {
+        Some(trailers) => to.send_trailers(trailers),
+        None => to.send_data(Bytes::new(), true),
+    }
+}
+
+fn unreachable(respond: &mut SendResponse<Bytes>) {
+    let text = "the service behind this front does not answer; try again soon";
+    // A caller that has left need not be told.
+    let _ = answer::end(respond, &Status::bare(code::UNAVAILABLE, text));
+}
+
+/// The same path at the service, whose name nobody asks for.
+fn absolute(uri: &Uri) -> Uri {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    Uri::builder()
+        .scheme("http")
+        .authority("localhost")
+        .path_and_query(path)
+        .build()
+        .unwrap_or_default()
+}
