@@ -70,6 +70,8 @@ impl State {
                 self.tokens.remove(&sha256(&revoked.token_sha256)?);
                 return Ok(());
             }
+            Event::OrdersArchived(archived) => return self.apply_archived(archived),
+            Event::OrderRevived(revived) => return self.apply_revived(header.merchant, revived),
             _ => {}
         }
         let Self {
@@ -312,6 +314,8 @@ impl Merchant {
             | Event::TimeStamped(_)
             | Event::TokenIssued(_)
             | Event::TokenRevoked(_)
+            | Event::OrdersArchived(_)
+            | Event::OrderRevived(_)
             | Event::PoolOpened(_) => {
                 unreachable!("carried out by the state before it asks a merchant")
             }
@@ -404,6 +408,7 @@ impl Merchant {
             holds: hold.into_iter().collect(),
             promises: SmallVec::new(),
             parcels: SmallVec::new(),
+            listed_at: 0,
         };
         let id = self.orders.push(order);
         self.totals.open_orders += 1;
