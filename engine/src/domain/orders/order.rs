@@ -46,11 +46,23 @@ pub struct Order {
     pub holds: SmallVec<[Hold; 1]>,
     pub promises: SmallVec<[Promise; 1]>,
     pub parcels: SmallVec<[Parcel; 1]>,
-    /// Where it stands in its merchant's list of closed orders; 0: it does not. It
-    /// follows from the rest, and so is in no image.
+    /// It follows from the rest, and so is in no image.
     #[serde(skip)]
-    pub(crate) listed_at: Millis,
+    pub(crate) listed: Listed,
 }
+
+/// Where an order stands in its merchant's list of closed orders; 0: it does not. Says
+/// nothing of the order, and makes no difference between two.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Listed(pub Millis);
+
+impl PartialEq for Listed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Listed {}
 
 impl Order {
     #[must_use]

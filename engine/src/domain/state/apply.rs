@@ -20,7 +20,7 @@ use crate::domain::names::NameId;
 use crate::domain::orders::OrderId;
 use crate::domain::orders::hold::Hold;
 use crate::domain::orders::lifecycle::{Node, Role};
-use crate::domain::orders::order::{ChannelOrderId, Order};
+use crate::domain::orders::order::{ChannelOrderId, Listed, Order};
 use crate::domain::orders::parcel::{Parcel, Step};
 use crate::domain::orders::promise::{NO_HOLD, Promise};
 use crate::domain::policy::Policy;
@@ -408,7 +408,7 @@ impl Merchant {
             holds: hold.into_iter().collect(),
             promises: SmallVec::new(),
             parcels: SmallVec::new(),
-            listed_at: 0,
+            listed: Listed::default(),
         };
         let id = self.orders.push(order);
         self.totals.open_orders += 1;

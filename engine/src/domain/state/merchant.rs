@@ -17,7 +17,7 @@ use crate::domain::orders::agenda::{Agenda, Task};
 use crate::domain::orders::due::{Due, DueKind, DueQueue};
 use crate::domain::orders::index::Orders;
 use crate::domain::orders::lifecycle::Node;
-use crate::domain::orders::order::Order;
+use crate::domain::orders::order::{Listed, Order};
 use crate::domain::policy::Policy;
 use crate::domain::time::Millis;
 use crate::domain::words::{Flag, HoldState, OrderStatus};
@@ -271,8 +271,8 @@ impl Merchant {
     /// Keeps an order's place among those that are over.
     pub(super) fn list_closed(&mut self, id: OrderId) {
         let order = self.orders.get_mut(id);
-        let (was, is) = (order.listed_at, order.closed_at().unwrap_or(0));
-        order.listed_at = is;
+        let (was, is) = (order.listed.0, order.closed_at().unwrap_or(0));
+        order.listed = Listed(is);
         if was == is {
             return;
         }
@@ -287,18 +287,17 @@ impl Merchant {
     /// Takes an order that is over out of memory. Nothing counts on it, and no index but
     /// those by its names and its closing knows it.
     pub(super) fn take_closed(&mut self, id: OrderId) -> Option<Order> {
-        let listed_at = self.orders.look(id)?.listed_at;
+        let listed_at = self.orders.look(id)?.listed.0;
         if listed_at == 0 {
             return None;
         }
         self.closed.remove(&(listed_at, id));
-        let mut order = self.orders.take(id)?;
-        order.listed_at = 0;
-        Some(order)
+        self.orders.take(id)
     }
 
     /// Puts an order back that was taken out.
-    pub(super) fn put_closed(&mut self, id: OrderId, order: Order) {
+    pub(super) fn put_closed(&mut self, id: OrderId, mut order: Order) {
+        order.listed = Listed::default();
         self.orders.put(id, order);
         self.list_closed(id);
     }
