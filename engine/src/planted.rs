@@ -35,8 +35,6 @@ macro_rules! mistakes {
 mistakes! {
     /// A snapshot forgets which requests were answered.
     ForgetAnsweredInImage,
-    /// A late command changes an archived order and its record does not bring it back.
-    ForgetRevival,
     /// A state that is loaded forgets which units wait.
     ForgetPromisesInImage,
     /// A snapshot is used with whatever journal there is, and its records begin one later.

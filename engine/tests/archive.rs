@@ -30,7 +30,11 @@ const CANCEL: &str = "/holdfast.v1.OrderService/CancelOrder";
 const CONFIRM: &str = "/holdfast.v1.OrderService/ConfirmPayment";
 const PUBLISH: &str = "/holdfast.v1.AdminService/PublishPolicy";
 
-fn cancelled(engine: &Engine, numbers: std::ops::Range<u32>, request: &str) -> Vec<(u32, pb::CancelOrderResponse)> {
+fn cancelled(
+    engine: &Engine,
+    numbers: std::ops::Range<u32>,
+    request: &str,
+) -> Vec<(u32, pb::CancelOrderResponse)> {
     let cancel = |number: u32| pb::CancelOrderRequest {
         request_id: format!("{request}{number:031x}"),
         order_number: format!("A{number}"),
@@ -55,9 +59,22 @@ fn policy(engine: &Engine, json: &str, request: &str) {
 }
 
 /// All that a shop can be asked about an order, but for the position of the answer.
-fn told(engine: &Engine, number: u32) -> (pb::GetOrderResponse, pb::GetOrderStatusResponse, pb::GetParcelResponse) {
+fn told(
+    engine: &Engine,
+    number: u32,
+) -> (
+    pb::GetOrderResponse,
+    pb::GetOrderStatusResponse,
+    pb::GetParcelResponse,
+) {
     let order_number = format!("A{number}");
-    let (code, order) = ask(engine, GET, &pb::GetOrderRequest { order_number: order_number.clone() });
+    let (code, order) = ask(
+        engine,
+        GET,
+        &pb::GetOrderRequest {
+            order_number: order_number.clone(),
+        },
+    );
     assert_eq!(code, 0, "order {number}");
     let (code, status) = ask(engine, STATUS, &pb::GetOrderStatusRequest { order_number });
     assert_eq!(code, 0, "order {number}");
@@ -79,7 +96,11 @@ fn month_old(name: &str) -> (Shop, Engine) {
     stock(&engine);
     policy(&engine, r#"{"archive_after_days": 0}"#, "a");
     place(&engine, 0..40);
-    assert!(cancelled(&engine, 0..30, "c").iter().all(|(code, _)| *code == 0));
+    assert!(
+        cancelled(&engine, 0..30, "c")
+            .iter()
+            .all(|(code, _)| *code == 0)
+    );
     shop.clock.advance(31 * DAY);
     while engine.metrics().live_holds > 0 {
         std::thread::yield_now();
@@ -106,7 +127,10 @@ fn an_archived_order_answers_as_before() {
     assert_eq!(status::parts(&closed.1).reason, "ORDER_CLOSED");
     archive(&engine, 10);
     let metrics = engine.metrics();
-    assert_eq!((metrics.orders_in_memory, metrics.archived_orders), (10, 30));
+    assert_eq!(
+        (metrics.orders_in_memory, metrics.archived_orders),
+        (10, 30)
+    );
     assert!(metrics.archive_bytes > 0);
     let after: Vec<_> = (0..40).map(|number| told(&engine, number)).collect();
     assert_eq!(before, after);
@@ -153,7 +177,10 @@ fn a_late_payment_brings_an_archived_order_back() {
     let (code, reply) = ask(&engine, CONFIRM, &pay);
     let detail = String::from_utf8_lossy(&reply).into_owned();
     let flags = told(&engine, 3).0.order.expect("its state").flags;
-    assert!(flags.contains(&i32::from(Flag::PaidAfterCancel.number())), "{code} {detail} {flags:?}");
+    assert!(
+        flags.contains(&i32::from(Flag::PaidAfterCancel.number())),
+        "{code} {detail} {flags:?}"
+    );
     // It is over still, and leaves again with what it has become.
     archive_again(&engine, 10);
     assert_eq!(told(&engine, 3).0.order.expect("its state").flags, flags);
@@ -195,10 +222,19 @@ fn every_kind_of_start_finds_archived_orders() {
     bytes[20] ^= 1;
     fs::write(file, bytes).expect("a file");
     let report = verify_folder(&shop.root, None).expect("a journal");
-    assert!(report.archive.problem.expect("a problem").contains("damaged"));
+    assert!(
+        report
+            .archive
+            .problem
+            .expect("a problem")
+            .contains("damaged")
+    );
     check(0);
     let report = verify_folder(&shop.root, None).expect("a journal");
-    assert_eq!((report.archive.problem, report.archive.facts.orders), (None, 30));
+    assert_eq!(
+        (report.archive.problem, report.archive.facts.orders),
+        (None, 30)
+    );
 }
 
 fn runs(shop: &Shop) -> Vec<PathBuf> {
@@ -228,7 +264,10 @@ fn a_lost_archive_of_a_trimmed_journal_is_told() {
     compact_folder(&shop.root, None, None, 0).expect_err("nothing more may go");
     copy(&kept, &shop.root.join("archive"));
     let engine = shop.open();
-    assert_eq!(told(&engine, 5).0.order.expect("its state").order_number, "A5");
+    assert_eq!(
+        told(&engine, 5).0.order.expect("its state").order_number,
+        "A5"
+    );
 }
 
 /// Killed between the run and its record: the orders are in memory, the run counts for nothing.
@@ -244,7 +283,10 @@ fn a_run_that_no_record_names_is_set_aside() {
     drop(engine);
     let disk = Arc::new(Folder::at(&shop.root.join("archive")));
     let orphan = Archive::open(disk, ArchiveMark::default()).expect("an empty archive");
-    assert_eq!(orphan.keep(ArchiveMark::default(), &orders).expect("kept"), 1);
+    assert_eq!(
+        orphan.keep(ArchiveMark::default(), &orders).expect("kept"),
+        1
+    );
     let engine = shop.open();
     assert_eq!(runs(&shop).len(), 0);
     assert_eq!(files(&shop.root.join("archive"), "rejected").len(), 1);
@@ -260,7 +302,10 @@ fn a_backup_has_the_archive_and_a_restored_folder_answers() {
     let (shop, engine) = month_old("backup");
     archive(&engine, 10);
     let before = told(&engine, 11).0;
-    let (copied, restored) = (shop.root.join("../archive-copy"), shop.root.join("../archive-restored"));
+    let (copied, restored) = (
+        shop.root.join("../archive-copy"),
+        shop.root.join("../archive-restored"),
+    );
     let (copied, restored) = (unique(&copied), unique(&restored));
     let source = backup::Source {
         data: &shop.root,
@@ -310,7 +355,10 @@ fn watchers_of_old_records_still_read_numbers() {
     for bytes in watch.take(1_000).expect("events") {
         let response = pb::WatchEventsResponse::decode(bytes.as_slice()).expect("a response");
         if let Some(pb::watch_events_response::Item::Event(event)) = response.item
-            && matches!(event.r#type.as_str(), "OrderPlaced" | "ParcelCancelled" | "HoldReleased")
+            && matches!(
+                event.r#type.as_str(),
+                "OrderPlaced" | "ParcelCancelled" | "HoldReleased"
+            )
         {
             assert!(event.order_number.starts_with('A'), "{event:?}");
             numbered += 1;
@@ -334,7 +382,10 @@ fn closed(count: u32) -> House {
 /// Lets orders go and checks that the records say all of it.
 fn leave(house: &mut House, orders: &[Archived]) {
     let run = house.state.archive_mark().run + 1;
-    let record = house.state.archive(orders, run, house.now).expect("as they were");
+    let record = house
+        .state
+        .archive(orders, run, house.now)
+        .expect("as they were");
     house.journal.push(record);
     house.check();
     house.reborn();
@@ -356,7 +407,10 @@ fn what_is_over_may_leave_and_what_is_not_may_not() {
     house.pass(29 * DAY);
     let names = |house: &House| -> Vec<String> {
         let orders = house.state.archivable(house.now, 100);
-        orders.iter().map(|archived| archived.order.number.to_string()).collect()
+        orders
+            .iter()
+            .map(|archived| archived.order.number.to_string())
+            .collect()
     };
     // Completed some days after it was signed, and so closed for more than 30 days; what
     // is still on the floor stays, cancelled or not.
@@ -421,10 +475,16 @@ fn blocks_of_archived_orders_are_given_back() {
     let now = house.now;
     for number in 0..9_000_u32 {
         let submission = house.submission(placing(&format!("A{number}"), &[("cup", 1)]));
-        assert!(matches!(house.state.submit(&submission, now), Decision::New(_)));
+        assert!(matches!(
+            house.state.submit(&submission, now),
+            Decision::New(_)
+        ));
         if number % 100 != 0 {
             let submission = house.submission(cancel(&format!("A{number}")));
-            assert!(matches!(house.state.submit(&submission, now), Decision::New(_)));
+            assert!(matches!(
+                house.state.submit(&submission, now),
+                Decision::New(_)
+            ));
         }
     }
     house.now += 31 * DAY;
@@ -437,7 +497,11 @@ fn blocks_of_archived_orders_are_given_back() {
     }
     let orders = &house.m().orders;
     assert_eq!((orders.len(), orders.placed()), (90, 9_000));
-    assert!(orders.iter().all(|(id, order)| *order.number == format!("A{id}") && id % 100 == 0));
+    assert!(
+        orders
+            .iter()
+            .all(|(id, order)| *order.number == format!("A{id}") && id % 100 == 0)
+    );
     assert!((0..9_000).all(|id| orders.look(id).is_some() == (id % 100 == 0)));
     assert_eq!(orders.find("A8900"), Some(8_900));
     assert_eq!(orders.range(4_000, 4_500).count(), 5);
@@ -495,8 +559,14 @@ fn merged_runs_hold_every_order_and_the_newest_of_each() {
     let again = Archive::open(Arc::new(Folder::at(&path)), mark).expect("the same");
     all_found(&again, &orders);
     // Of another history, or farther than it is.
-    let foreign = ArchiveMark { chain: [7; 16], ..mark };
-    let ahead = ArchiveMark { run: mark.run + 1, ..mark };
+    let foreign = ArchiveMark {
+        chain: [7; 16],
+        ..mark
+    };
+    let ahead = ArchiveMark {
+        run: mark.run + 1,
+        ..mark
+    };
     for mark in [foreign, ahead] {
         let refused = Archive::reading(Arc::new(Folder::at(&path)), mark);
         assert!(matches!(refused, Err(ArchiveError::Missing { .. })));
@@ -545,7 +615,10 @@ fn every_flipped_bit_and_every_cut_is_noticed() {
     let orders = house.state.archivable(house.now, 100);
     let archive = Archive::open(Arc::new(Folder::at(&path)), ArchiveMark::default()).expect("new");
     let run = archive.keep(ArchiveMark::default(), &orders).expect("kept");
-    let mark = ArchiveMark { run, chain: chained([0; 16], &orders) };
+    let mark = ArchiveMark {
+        run,
+        chain: chained([0; 16], &orders),
+    };
     let file = files(&path, "archive").remove(0);
     let good = fs::read(&file).expect("a file");
     let is_whole = || {

@@ -34,7 +34,8 @@ impl Filter {
 
     /// False: the key is not in the run.
     pub(super) fn may_have(&self, key: u64) -> bool {
-        self.bits(key).all(|(word, bit)| self.words[word] & bit != 0)
+        self.bits(key)
+            .all(|(word, bit)| self.words[word] & bit != 0)
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -66,7 +67,9 @@ mod tests {
     fn what_is_there_is_never_denied_and_few_others_pass() {
         let filter = Filter::of((0..50_000).map(key).collect::<Vec<_>>().into_iter());
         assert!((0..50_000).all(|of| filter.may_have(key(of))));
-        let passed = (50_000..100_000).filter(|of| filter.may_have(key(*of))).count();
+        let passed = (50_000..100_000)
+            .filter(|of| filter.may_have(key(*of)))
+            .count();
         assert!(passed < 1_000, "{passed} of 50,000 absent keys pass");
     }
 

@@ -164,7 +164,9 @@ impl Archive {
         for run in runs {
             if !known.iter().any(|(_, chain)| *chain == run.tail.before) {
                 let (number, _) = run.range();
-                return Err(missing(format!("has a run {number} that follows none of those before it")));
+                return Err(missing(format!(
+                    "has a run {number} that follows none of those before it"
+                )));
             }
             known.clone_from(&run.tail.runs);
             if known.contains(&(mark.run, mark.chain)) {
@@ -347,7 +349,10 @@ impl Archive {
             let _ = self.disk.remove(DRAFT);
         }
         written.map_err(|wrong| self.error(DRAFT, wrong))?;
-        let named = self.disk.rename(DRAFT, &name).and_then(|()| self.disk.sync());
+        let named = self
+            .disk
+            .rename(DRAFT, &name)
+            .and_then(|()| self.disk.sync());
         named.map_err(|error| self.error(&name, Wrong::Io(error)))?;
         self.open_run(&name)
     }
@@ -434,10 +439,16 @@ fn newest_of(runs: &[Arc<Run>]) -> impl Iterator<Item = Result<Archived, Wrong>>
             return Some(failed);
         }
         let heads = sources.iter_mut().filter_map(|source| source.peek());
-        let first = heads.filter_map(|head| head.as_ref().ok().map(place)).min()?;
-        let is_first = |head: &Result<Archived, Wrong>| head.as_ref().is_ok_and(|o| place(o) == first);
+        let first = heads
+            .filter_map(|head| head.as_ref().ok().map(place))
+            .min()?;
+        let is_first =
+            |head: &Result<Archived, Wrong>| head.as_ref().is_ok_and(|o| place(o) == first);
         // Sources go from old to new.
-        sources.iter_mut().filter_map(|source| source.next_if(is_first)).last()
+        sources
+            .iter_mut()
+            .filter_map(|source| source.next_if(is_first))
+            .last()
     })
 }
 

@@ -74,7 +74,10 @@ impl Name<'_> {
             }
         };
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&[kind]).update(&merchant.to_le_bytes()).update(text);
+        hasher
+            .update(&[kind])
+            .update(&merchant.to_le_bytes())
+            .update(text);
         let hash = hasher.finalize();
         u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("8 bytes"))
     }
@@ -135,7 +138,11 @@ impl Run {
             let detail = format!("it says {at} and {length} bytes, and has {bytes}");
             return Err(Wrong::Damaged(detail));
         }
-        let tail = read(file.as_ref(), at, usize::try_from(length).unwrap_or(usize::MAX))?;
+        let tail = read(
+            file.as_ref(),
+            at,
+            usize::try_from(length).unwrap_or(usize::MAX),
+        )?;
         if crc32c::crc32c(&tail) != u32_at(&head, 32) {
             return Err(Wrong::Damaged("its tail is not what was written".into()));
         }
@@ -151,7 +158,10 @@ impl Run {
     /// First and last run that it was made of.
     pub(super) fn range(&self) -> (u64, u64) {
         let number = |run: Option<&(u64, [u8; 16])>| run.map_or(0, |run| run.0);
-        (number(self.tail.runs.first()), number(self.tail.runs.last()))
+        (
+            number(self.tail.runs.first()),
+            number(self.tail.runs.last()),
+        )
     }
 
     /// Memory that it takes while it is open.
@@ -173,7 +183,11 @@ impl Run {
             if pages[number].0 > key {
                 break;
             }
-            for place in self.page(number)?.chunks_exact(PAIR).filter(|pair| u64_at(pair, 0) == key) {
+            for place in self
+                .page(number)?
+                .chunks_exact(PAIR)
+                .filter(|pair| u64_at(pair, 0) == key)
+            {
                 let order = self.order(u64_at(place, 8))?.0;
                 let is_younger = found.as_ref().is_none_or(|found| found.id < order.id);
                 if name.is_of(merchant, &order) && is_younger {
@@ -191,7 +205,9 @@ impl Run {
         let page = read(self.file.as_ref(), at, pairs as usize * PAIR)?;
         match crc32c::crc32c(&page) == self.tail.pages[number].1 {
             true => Ok(page),
-            false => Err(Wrong::Damaged(format!("the page of its index at byte {at}"))),
+            false => Err(Wrong::Damaged(format!(
+                "the page of its index at byte {at}"
+            ))),
         }
     }
 
@@ -335,7 +351,10 @@ fn read(file: &dyn DiskFile, at: u64, length: usize) -> Result<Vec<u8>, Wrong> {
     let mut bytes = vec![0; length];
     match read_up_to(file, &mut bytes, at)? {
         got if got == length => Ok(bytes),
-        got => Err(Wrong::Damaged(format!("it ends at byte {}", at + got as u64))),
+        got => Err(Wrong::Damaged(format!(
+            "it ends at byte {}",
+            at + got as u64
+        ))),
     }
 }
 

@@ -91,7 +91,10 @@ fn look(shared: &Weak<Shared>) -> Duration {
         Ok(0) => LOOK_EVERY,
         Ok(_) => BREATH,
         Err(error) => {
-            shared.archive_counts.failures.fetch_add(1, Ordering::Relaxed);
+            shared
+                .archive_counts
+                .failures
+                .fetch_add(1, Ordering::Relaxed);
             let detail = error.to_string();
             eprintln!(r#"{{"level":"error","event":"archive_failed","detail":{detail:?}}}"#);
             PAUSE
@@ -171,7 +174,9 @@ impl Shared {
             return Some(*number);
         }
         let number = self.core.lock().merchant_number(merchant)?;
-        self.merchant_numbers.write().insert(merchant.into(), number);
+        self.merchant_numbers
+            .write()
+            .insert(merchant.into(), number);
         Some(number)
     }
 }

@@ -133,7 +133,9 @@ pub fn verify_folder(path: &Path, mirror: Option<&Path>) -> Result<FolderReport,
     let snapshots = snapshots.collect();
     let replayed = || {
         let mut state = kept.start(reader.as_ref(), last_seq, false)?.state;
-        replay(&mut state, reader.as_ref(), last_seq, &mut |_, _| Flow::Continue(()))?;
+        replay(&mut state, reader.as_ref(), last_seq, &mut |_, _| {
+            Flow::Continue(())
+        })?;
         Ok::<_, OpenError>(state)
     };
     let archive = match replayed() {
@@ -163,7 +165,12 @@ fn check_archive(path: &Path, state: &State) -> ArchiveReport {
         let opened = Archive::reading(disk, state.archive_mark());
         let checked = opened.and_then(|archive| archive.check().map(|()| archive.facts()));
         match checked {
-            Ok(facts) => return ArchiveReport { facts, problem: None },
+            Ok(facts) => {
+                return ArchiveReport {
+                    facts,
+                    problem: None,
+                };
+            }
             Err(error) => report.problem = Some(error.to_string()),
         }
     }

@@ -58,7 +58,11 @@ pub(super) fn collect(shared: &Shared) -> Metrics {
     let get = |counter: &AtomicU64| counter.load(Ordering::Acquire);
     let space = shared.writer.space();
     let (clock_steps, clock_step_ms) = shared.clock.steps();
-    let archive = shared.archive.as_ref().map(Archive::facts).unwrap_or_default();
+    let archive = shared
+        .archive
+        .as_ref()
+        .map(Archive::facts)
+        .unwrap_or_default();
     let state = shared.core.lock();
     let sum = |of: fn(&crate::domain::state::Totals) -> i64| {
         state

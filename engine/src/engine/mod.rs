@@ -16,8 +16,8 @@ mod snapshotter;
 mod ticker;
 mod watch;
 
-use std::ops::ControlFlow as Flow;
 use std::collections::HashMap;
+use std::ops::ControlFlow as Flow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -38,8 +38,8 @@ use crate::domain::outcome::Answer;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::state::{Decision, Finding, State};
 use crate::journal::{
-    CommitError, Disk, Durability, FileJournal, FileOptions, Folder, FolderLock, Journal, JournalError,
-    MemoryJournal, Mode, Reader, Recovery, RedisJournal, Space, StreamError, Writer,
+    CommitError, Disk, Durability, FileJournal, FileOptions, Folder, FolderLock, Journal,
+    JournalError, MemoryJournal, Mode, Reader, Recovery, RedisJournal, Space, StreamError, Writer,
 };
 use crate::snapshots::{Head, SnapshotError, Snapshots, Start};
 use crate::vault::{Vault, VaultError};
@@ -51,8 +51,8 @@ use crate::wire::reply::{self, Receipt};
 use crate::wire::status;
 
 pub use folder::{
-    ArchiveReport, Compacted, FolderReport, SnapshotReport, compact_folder, cut_folder, replay_folder, rotate_key,
-    snapshot_folder, verify_folder,
+    ArchiveReport, Compacted, FolderReport, SnapshotReport, compact_folder, cut_folder,
+    replay_folder, rotate_key, snapshot_folder, verify_folder,
 };
 pub use metrics::Metrics;
 pub use mirror::mirror_of;
@@ -874,7 +874,8 @@ impl Shared {
                 *item = Err(refusal);
             }
         }
-        let named = |item: &Result<Decoded, Refusal>| Some(item.as_ref().ok()?.submission(merchant));
+        let named =
+            |item: &Result<Decoded, Refusal>| Some(item.as_ref().ok()?.submission(merchant));
         let mut submissions: Vec<Submission> = sealed.iter().filter_map(named).collect();
         let mut state = match self.lock_for(&mut submissions) {
             Ok(state) => state,
@@ -1223,9 +1224,13 @@ impl Stores {
             Flow::Continue(())
         };
         let last_seq = self.recovery.last_seq;
-        replay_with(&mut state, self.reader.as_ref(), last_seq, kept, &mut |_, _| {
-            Flow::Continue(())
-        })?;
+        replay_with(
+            &mut state,
+            self.reader.as_ref(),
+            last_seq,
+            kept,
+            &mut |_, _| Flow::Continue(()),
+        )?;
         match failed {
             Some(error) => Err(error.into()),
             None => Ok(Archive::open(disk, state.archive_mark())?),

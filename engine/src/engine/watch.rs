@@ -113,7 +113,9 @@ impl Watch {
                 return Ok(event::Numbers::new());
             };
             let merchant = &state.merchants()[house as usize];
-            let own = records.iter().filter(|(_, record)| record.merchant == house);
+            let own = records
+                .iter()
+                .filter(|(_, record)| record.merchant == house);
             let missing = own.flat_map(|(_, record)| event::missing_orders(record, merchant));
             (house, missing.collect::<BTreeSet<OrderId>>())
         };

@@ -14,7 +14,8 @@ use crate::domain::command::{
     ConfigureWarehouse, ConfirmDeposit, ConfirmPayment, CountStock, FailPayment, IssueToken, Line,
     MAX_LINES, MapChannelSkus, MoveStock, PlaceOrder, Principal, PublishPolicy, PutBackParcel,
     ReceiveStock, ReconcileClock, RegisterDevice, ReleaseHold, RequestKey, RerouteParcel,
-    ResumeParcel, RevokeToken, SkuMapping, SplitParcel, StartPayment, Submission, SuspendParcel, order_of,
+    ResumeParcel, RevokeToken, SkuMapping, SplitParcel, StartPayment, Submission, SuspendParcel,
+    order_of,
 };
 use crate::domain::orders::lifecycle::{Node, Role};
 use crate::domain::refusal::{Refusal, RefusalCode};

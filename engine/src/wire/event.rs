@@ -16,9 +16,16 @@ pub type Numbers = BTreeMap<OrderId, String>;
 /// Orders that the public events of a record are about and that are not in memory.
 #[must_use]
 pub fn missing_orders(record: &Record, merchant: &Merchant) -> Vec<OrderId> {
-    let events = record.events.iter().filter_map(|entry| entry.event.as_ref());
-    let orders = events.filter(|event| is_public(event)).filter_map(|event| said(event, merchant).order);
-    orders.filter(|id| merchant.orders.look(*id).is_none()).collect()
+    let events = record
+        .events
+        .iter()
+        .filter_map(|entry| entry.event.as_ref());
+    let orders = events
+        .filter(|event| is_public(event))
+        .filter_map(|event| said(event, merchant).order);
+    orders
+        .filter(|id| merchant.orders.look(*id).is_none())
+        .collect()
 }
 
 /// The public events of a record. Names, time stamps, merchants and token
@@ -108,7 +115,10 @@ fn public_event(
     let placed = said.number.map(str::to_owned);
     let numbered = || {
         let id = said.order?;
-        let here = merchant.orders.look(id).map(|order| order.number.to_string());
+        let here = merchant
+            .orders
+            .look(id)
+            .map(|order| order.number.to_string());
         here.or_else(|| archived.get(&id).cloned())
     };
     let order_number = placed.or_else(numbered).unwrap_or_default();

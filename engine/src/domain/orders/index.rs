@@ -67,7 +67,8 @@ impl Orders {
     /// If it is in the archive, or was never placed.
     #[must_use]
     pub fn get(&self, id: OrderId) -> &Order {
-        self.look(id).expect("whoever has its id knows that it is here")
+        self.look(id)
+            .expect("whoever has its id knows that it is here")
     }
 
     /// The order of an id, unless it is in the archive.
@@ -140,7 +141,8 @@ impl Orders {
             hasher,
             ..
         } = self;
-        let order_of = |id: &OrderId| look(blocks, apart, *id).expect("an index names what is here");
+        let order_of =
+            |id: &OrderId| look(blocks, apart, *id).expect("an index names what is here");
         by_number.insert_unique(number_hash, id, |id| hasher.hash_one(&*order_of(id).number));
         if let Some(hash) = channel_hash {
             by_channel_id.insert_unique(hash, id, |id| {
@@ -220,7 +222,8 @@ impl Orders {
             hasher,
             ..
         } = self;
-        let order_of = |id: &OrderId| look(blocks, apart, *id).expect("an index names what is here");
+        let order_of =
+            |id: &OrderId| look(blocks, apart, *id).expect("an index names what is here");
         by_number.reserve(additional, |id| hasher.hash_one(&*order_of(id).number));
         by_channel_id.reserve(additional, |id| {
             hasher.hash_one(order_of(id).channel_order_id())
@@ -238,12 +241,14 @@ impl Orders {
         (from / BLOCK..upto.div_ceil(BLOCK)).flat_map(move |number| {
             let first = number * BLOCK;
             let (from, upto) = (from.max(first), upto.min(first + BLOCK));
-            let slots = self.blocks.get(number).map_or(&[][..], |block| &block.slots);
+            let slots = self
+                .blocks
+                .get(number)
+                .map_or(&[][..], |block| &block.slots);
             let slots = &slots[(from - first).min(slots.len())..(upto - first).min(slots.len())];
             let here = slots.iter().enumerate();
-            let here = here.filter_map(move |(at, order)| {
-                Some(((from + at) as OrderId, order.as_ref()?))
-            });
+            let here =
+                here.filter_map(move |(at, order)| Some(((from + at) as OrderId, order.as_ref()?)));
             // A block has its orders in its slots or apart, never in both.
             let apart = self.apart.range(from as OrderId..upto as OrderId);
             here.chain(apart.map(|(id, order)| (*id, order)))

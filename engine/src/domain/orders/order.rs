@@ -144,11 +144,15 @@ impl Order {
         if self.status == OrderStatus::Open {
             return None;
         }
-        let is_over = self.parcels.iter().all(|parcel| !parcel.is_open() && !parcel.needs_work())
+        let is_over = self
+            .parcels
+            .iter()
+            .all(|parcel| !parcel.is_open() && !parcel.needs_work())
             && self.live_hold().is_none()
-            && self.promises.iter().all(|promise| {
-                matches!(promise.bucket, Bucket::Available | Bucket::Customer)
-            });
+            && self
+                .promises
+                .iter()
+                .all(|promise| matches!(promise.bucket, Bucket::Available | Bucket::Customer));
         let steps = self.parcels.iter().flat_map(|parcel| &parcel.steps);
         let shown = (steps.map(|step| step.received_at))
             .chain(self.parcels.iter().map(|parcel| parcel.due_at))

@@ -11,7 +11,6 @@ use super::{Merchant, State};
 use crate::domain::event::{ArchivedOf, Entry, Event, OrderRevived, OrdersArchived, Record};
 use crate::domain::orders::archived::Archived;
 use crate::domain::time::Millis;
-use crate::planted::planted;
 
 /// How far the archive of a state reaches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,7 +31,9 @@ pub fn chained(chain: [u8; 16], orders: &[Archived]) -> [u8; 16] {
         hasher.update(&bytes);
     }
     let hash = hasher.finalize();
-    hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes")
+    hash.as_bytes()[..16]
+        .try_into()
+        .expect("a hash has 32 bytes")
 }
 
 impl State {
@@ -58,7 +59,10 @@ impl State {
             let Some(after) = merchant.policy().archive_after_ms() else {
                 continue;
             };
-            let due = merchant.closed.iter().take_while(|(at, _)| *at + after <= now);
+            let due = merchant
+                .closed
+                .iter()
+                .take_while(|(at, _)| *at + after <= now);
             found.extend(due.take(limit - found.len()).map(|(_, id)| Archived {
                 merchant: number,
                 id: *id,
@@ -178,9 +182,6 @@ impl Tx<'_> {
         let decides = |entry: &Entry| !matches!(entry.event, Some(Event::NameDeclared(_)));
         if !self.entries.iter().any(decides) {
             self.state.merchants[archived.merchant as usize].take_closed(archived.id);
-            return;
-        }
-        if planted!(ForgetRevival) {
             return;
         }
         let revived = OrderRevived {

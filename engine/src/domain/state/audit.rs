@@ -254,7 +254,10 @@ impl Merchant {
             .flat_map(|(_, order)| order.parcels.iter())
             .filter(|parcel| parcel.is_open())
             .count();
-        let closed = self.orders.iter().filter_map(|(_, order)| order.closed_at());
+        let closed = self
+            .orders
+            .iter()
+            .filter_map(|(_, order)| order.closed_at());
         let closed = i64::try_from(closed.count()).unwrap_or(i64::MAX);
         let misplaced = self.orders.iter().find(|(id, order)| {
             let at = order.closed_at().unwrap_or(0);
