@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use prost::Message;
@@ -26,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const BREATH: Duration = Duration::from_millis(5);
 /// After a failure it waits so long.
 const PAUSE: Duration = Duration::from_secs(60);
+/// A journal that is away keeps nobody waiting longer, since a stop waits for this thread.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Others go first.
 const NICE: i32 = 19;
 
@@ -33,8 +35,8 @@ const NICE: i32 = 19;
 #[derive(Debug, Default)]
 pub(super) struct ArchiveCounts {
     pub failures: AtomicU64,
-    /// One at a time.
-    turn: Mutex<()>,
+    /// One at a time. The last run, and the record that names it.
+    turn: Mutex<(u64, u64)>,
 }
 
 /// Orders could not be archived; they are in memory still.
@@ -102,12 +104,17 @@ fn look(shared: &Weak<Shared>) -> Duration {
     }
 }
 
-/// Archives at most one run and merges what has become enough; gives how many orders left.
+/// Archives at most one run, and merges what has become enough before; gives how many
+/// orders left.
 pub(super) fn one_run(shared: &Shared) -> Result<usize, ArchivingError> {
     let Some(archive) = &shared.archive else {
         return Ok(0);
     };
-    let _turn = shared.archive_counts.turn.lock();
+    let mut last = shared.archive_counts.turn.lock();
+    let (run, named_by) = *last;
+    if shared.writer.durable_seq() >= named_by {
+        while archive.merge(run)? {}
+    }
     let (orders, mark, seq) = {
         let state = shared.core.lock();
         let orders = state.archivable(shared.clock.now(), AT_ONCE);
@@ -117,7 +124,10 @@ pub(super) fn one_run(shared: &Shared) -> Result<usize, ArchivingError> {
         return Ok(0);
     }
     // What a crash could still undo does not go into a run.
-    shared.writer.wait(seq, None)?;
+    match shared.writer.wait(seq, Instant::now().checked_add(PATIENCE)) {
+        Err(CommitError::DeadlineExceeded) => return Ok(0),
+        settled => settled?,
+    }
     let run = archive.keep(mark, &orders)?;
     let left = {
         let mut state = shared.core.lock();
@@ -129,8 +139,7 @@ pub(super) fn one_run(shared: &Shared) -> Result<usize, ArchivingError> {
         archive.forget(run)?;
         return Ok(0);
     };
-    shared.writer.wait(seq, None)?;
-    while archive.merge(run)? {}
+    *last = (run, seq);
     Ok(orders.len())
 }
 
