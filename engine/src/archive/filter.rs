@@ -45,7 +45,7 @@ impl Filter {
     fn bits(&self, key: u64) -> impl Iterator<Item = (usize, u64)> + use<> {
         let blocks = (self.words.len() / WORDS) as u64;
         // The high half picks the block, a product of the key the bits: nine each.
-        let first = ((key >> 32) * blocks >> 32) as usize * WORDS;
+        let first = (((key >> 32) * blocks) >> 32) as usize * WORDS;
         let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (0..SET).map(move |turn| {
             let bit = (mixed >> (9 * turn)) & 511;

@@ -179,10 +179,8 @@ impl Run {
         let pages = &self.tail.pages;
         let first = pages.partition_point(|page| page.0 < key).saturating_sub(1);
         let mut found: Option<Archived> = None;
-        for number in first..pages.len() {
-            if pages[number].0 > key {
-                break;
-            }
+        let from = pages.iter().enumerate().skip(first);
+        for (number, _) in from.take_while(|(_, page)| page.0 <= key) {
             for place in self
                 .page(number)?
                 .chunks_exact(PAIR)

@@ -124,7 +124,10 @@ pub(super) fn one_run(shared: &Shared) -> Result<usize, ArchivingError> {
         return Ok(0);
     }
     // What a crash could still undo does not go into a run.
-    match shared.writer.wait(seq, Instant::now().checked_add(PATIENCE)) {
+    match shared
+        .writer
+        .wait(seq, Instant::now().checked_add(PATIENCE))
+    {
         Err(CommitError::DeadlineExceeded) => return Ok(0),
         settled => settled?,
     }
