@@ -9,10 +9,12 @@
 //!   them; [`vault`] keeps the sealed order documents.
 //! - [`wire`] turns the public messages into commands and outcomes into replies.
 //! - [`engine`] runs it all: one lock, one journal thread, one ticker.
+//! - [`archive`] keeps orders that are over, and finds them by number.
 //! - [`backup`] copies a data folder, and makes one of a copy.
 //! - [`views`] draws the lifecycle; [`clock`] keeps time from jumping.
 
 mod ahead;
+pub mod archive;
 pub mod backup;
 pub mod clock;
 pub mod domain;

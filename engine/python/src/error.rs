@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use holdfast_engine::archive::ArchiveError;
 use holdfast_engine::engine::{OpenError as Inner, Reply};
 use holdfast_engine::journal::JournalError;
 use holdfast_engine::snapshots::SnapshotError;
@@ -66,6 +67,7 @@ pub fn not_opened(py: Python<'_>, error: &Inner) -> PyErr {
     let (reason, facts) = match error {
         Inner::Journal(error) => journal_facts(error),
         Inner::Snapshot(error) => snapshot_facts(error),
+        Inner::Archive(error) => archive_facts(error),
         Inner::Vault(_) => ("DOCUMENTS_UNUSABLE", Vec::new()),
         Inner::Inconsistent(error) => {
             ("JOURNAL_INCONSISTENT", vec![("seq", error.seq.to_string())])
@@ -105,6 +107,16 @@ fn snapshot_facts(error: &SnapshotError) -> (&'static str, Vec<(&'static str, St
         ),
         _ => ("SNAPSHOT_UNUSABLE", Vec::new()),
     }
+}
+
+fn archive_facts(error: &ArchiveError) -> (&'static str, Vec<(&'static str, String)>) {
+    let (reason, path) = match error {
+        ArchiveError::Io { path, .. } => ("ARCHIVE_IO", path),
+        ArchiveError::Damaged { path, .. } => ("ARCHIVE_DAMAGED", path),
+        ArchiveError::Newer { path, .. } => ("ARCHIVE_NEWER", path),
+        ArchiveError::Missing { path, .. } => ("ARCHIVE_MISSING", path),
+    };
+    (reason, vec![("path", path.display().to_string())])
 }
 
 fn journal_facts(error: &JournalError) -> (&'static str, Vec<(&'static str, String)>) {

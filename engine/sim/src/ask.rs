@@ -271,6 +271,7 @@ impl Request {
                 fingerprint: self.fingerprint(),
             },
             command: self.ask.command(),
+            archived: None,
         }
     }
 }

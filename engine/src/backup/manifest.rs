@@ -14,7 +14,7 @@ pub(super) const FORMAT: u32 = 1;
 /// Its file.
 pub(super) const MANIFEST: &str = "manifest.json";
 /// The folders of a backup; a data folder has the same.
-const FOLDERS: [&str; 4] = ["journal", "snapshots", "documents", "keys"];
+const FOLDERS: [&str; 5] = ["journal", "snapshots", "archive", "documents", "keys"];
 /// Bytes hashed at once.
 const STRIDE: usize = 1 << 20;
 

@@ -19,6 +19,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::archive::{Archive, ArchiveError};
 use crate::domain::state::State;
 use crate::engine::{OpenError, replay_folder};
 use crate::journal::{Export, FileJournal, Folder, JournalError};
@@ -29,6 +30,8 @@ use draft::Draft;
 pub use manifest::{Entry, Manifest};
 pub use restore::{Checked, Ring, restore, verify};
 
+/// The archive, in a data folder and in a backup.
+const ARCHIVE: &str = "archive";
 /// The key ring, in a data folder and in a backup.
 const RING: &str = "keys/ring.json";
 /// How often a copy is begun again because old files went while it looked for them.
@@ -151,6 +154,7 @@ impl BackupError {
             Self::Open(OpenError::Journal(JournalError::Io { action, source, .. })) => {
                 *action == "open" && source.kind() == io::ErrorKind::NotFound
             }
+            Self::Open(OpenError::Archive(error)) => matches!(error, ArchiveError::Missing { .. }),
             Self::Open(OpenError::Snapshot(error)) => {
                 matches!(error, SnapshotError::NoneLeft { .. })
             }
@@ -220,7 +224,7 @@ pub fn backup(source: Source<'_>, to: &Path, now_ms: u64) -> Result<Manifest, Ba
 fn fill(source: Source<'_>, to: &Path, now_ms: u64) -> Result<Manifest, BackupError> {
     // Held open from before the journal is read: what is pruned meanwhile can still be
     // copied, and no snapshot is ahead of the journal.
-    let snapshots = open_snapshots(&source.data.join("snapshots"))?;
+    let snapshots = open_files(&source.data.join("snapshots"), ".snapshot")?;
     let journal = Export::of(&source.data.join("journal"), source.mirror)?;
     if journal.last_seq == 0 {
         return Err(BackupError::Empty {
@@ -229,11 +233,14 @@ fn fill(source: Source<'_>, to: &Path, now_ms: u64) -> Result<Manifest, BackupEr
     }
     journal.write(&to.join("journal"))?;
     copy_snapshots(snapshots, to)?;
+    // After the journal: it has every run that the copied records name.
+    copy_archive(&Archive::folder(source.data), &to.join(ARCHIVE))?;
     let mut documents = SealedDocuments::open(&source.data.join("documents"), source.mirror)?;
     if documents.bytes() > 0 {
         documents.write(&to.join("documents"))?;
     }
     let (state, findings) = replay_folder(to, None)?;
+    check_archive(to, &state)?;
     let damaged_documents = documents.mend(&to.join("documents"), references(&state))?;
     // Last: it has every key that a copied document was sealed under.
     if let Some(ring) = source.keys {
@@ -255,8 +262,8 @@ fn fill(source: Source<'_>, to: &Path, now_ms: u64) -> Result<Manifest, BackupEr
     })
 }
 
-/// Every snapshot's name and file; one that is pruned between two looks is gone.
-fn open_snapshots(folder: &Path) -> Result<Vec<(String, File)>, BackupError> {
+/// Names and files that end so; one that is pruned between two looks is gone.
+fn open_files(folder: &Path, ending: &str) -> Result<Vec<(String, File)>, BackupError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(BackupError::io("list", folder))?,
@@ -265,7 +272,7 @@ fn open_snapshots(folder: &Path) -> Result<Vec<(String, File)>, BackupError> {
     for entry in entries {
         let path = entry.map_err(BackupError::io("list", folder))?.path();
         let name = path.file_name().and_then(|name| name.to_str());
-        let Some(name) = name.filter(|name| name.ends_with(".snapshot")) else {
+        let Some(name) = name.filter(|name| name.ends_with(ending)) else {
             continue;
         };
         match File::open(&path) {
@@ -297,6 +304,24 @@ fn copy_snapshots(opened: Vec<(String, File)>, to: &Path) -> Result<(), BackupEr
         }
     }
     Ok(())
+}
+
+/// Copies the runs of an archive. One that a merge takes away meanwhile is in a later one.
+fn copy_archive(folder: &Path, to: &Path) -> Result<(), BackupError> {
+    fs::create_dir(to).map_err(BackupError::io("create", to))?;
+    for (name, mut file) in open_files(folder, ".archive")? {
+        let path = to.join(name);
+        let mut copy = File::create_new(&path).map_err(BackupError::io("create", &path))?;
+        io::copy(&mut file, &mut copy).map_err(BackupError::io("write", &path))?;
+    }
+    Ok(())
+}
+
+/// Reads the whole archive of a copied folder, which must be the state's.
+fn check_archive(folder: &Path, state: &State) -> Result<(), BackupError> {
+    let disk = Arc::new(Folder::at(&folder.join(ARCHIVE)));
+    let archive = Archive::reading(disk, state.archive_mark()).map_err(OpenError::from)?;
+    Ok(archive.check().map_err(OpenError::from)?)
 }
 
 /// Copies a key ring, for its owner only.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::draft::Draft;
 use super::manifest::Manifest;
-use super::{BackupError, RING, copy_ring, documents, hex};
+use super::{BackupError, RING, check_archive, copy_ring, documents, hex};
 use crate::domain::state::State;
 use crate::engine::replay_folder;
 use crate::vault::{KeyRing, SealedDocuments, Vault, VaultError};
@@ -96,6 +96,7 @@ fn replay(folder: &Path, manifest: &Manifest) -> Result<State, BackupError> {
     let (state, _) = replay_folder(folder, None)?;
     let found = hex(&state.digest());
     if (found.as_str(), state.seq()) == (manifest.state_hash.as_str(), manifest.last_seq) {
+        check_archive(folder, &state)?;
         return Ok(state);
     }
     Err(BackupError::Differs {

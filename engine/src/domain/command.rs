@@ -4,6 +4,7 @@
 //! `state`. Quantities are 1 to [`MAX_QUANTITY`]; texts are non-empty where a
 //! command needs them; times are UTC milliseconds.
 
+use super::orders::archived::Archived;
 use super::orders::lifecycle::{Node, Role};
 use super::time::Millis;
 use super::words::{Bucket, SourceChannel, Urgency};
@@ -37,6 +38,8 @@ pub struct Submission {
     pub principal: Principal,
     pub key: RequestKey,
     pub command: Command,
+    /// The order that the command names, if it was found in the archive.
+    pub archived: Option<Box<Archived>>,
 }
 
 /// Everything that changes the state on request.
@@ -69,6 +72,47 @@ pub enum Command {
     RevokeToken(RevokeToken),
     RegisterDevice(RegisterDevice),
     ReconcileClock(ReconcileClock),
+}
+
+impl Command {
+    /// The order that it is about, by its number or by the channel's id.
+    #[must_use]
+    pub fn order(&self) -> Option<&str> {
+        match self {
+            Self::PlaceOrder(c) => Some(&c.order_number),
+            Self::StartPayment(c) => Some(&c.order_number),
+            Self::FailPayment(c) => Some(&c.order_number),
+            Self::ConfirmPayment(c) => Some(&c.order_number),
+            Self::ConfirmDeposit(c) => Some(&c.order_number),
+            Self::ReleaseHold(c) => Some(&c.order_number),
+            Self::AmendOrder(c) => Some(&c.order_number),
+            Self::CancelOrder(c) => Some(&c.order_number),
+            Self::AdvanceParcel(c) | Self::OverrideParcel(c) => order_of(&c.parcel_id),
+            Self::RerouteParcel(c) => order_of(&c.parcel_id),
+            Self::SplitParcel(c) => order_of(&c.parcel_id),
+            Self::SuspendParcel(c) => order_of(&c.parcel_id),
+            Self::ResumeParcel(c) => order_of(&c.parcel_id),
+            Self::PutBackParcel(c) => order_of(&c.parcel_id),
+            Self::ReceiveStock(_)
+            | Self::MoveStock(_)
+            | Self::CountStock(_)
+            | Self::ConfigurePool(_)
+            | Self::ConfigureWarehouse(_)
+            | Self::ConfigureSku(_)
+            | Self::MapChannelSkus(_)
+            | Self::PublishPolicy(_)
+            | Self::IssueToken(_)
+            | Self::RevokeToken(_)
+            | Self::RegisterDevice(_)
+            | Self::ReconcileClock(_) => None,
+        }
+    }
+}
+
+/// The order in a parcel id, "order number/n".
+#[must_use]
+pub fn order_of(parcel_id: &str) -> Option<&str> {
+    Some(parcel_id.rsplit_once('/')?.0)
 }
 
 #[derive(Debug, Clone)]

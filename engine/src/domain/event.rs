@@ -49,7 +49,7 @@ pub struct Record {
 pub struct Entry {
     #[prost(
         oneof = "Event",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44"
     )]
     pub event: Option<Event>,
     #[prost(message, repeated, tag = "100")]
@@ -166,6 +166,10 @@ pub enum Event {
     UnmappedSkuSeen(UnmappedSkuSeen),
     #[prost(message, tag = "42")]
     DocumentOpened(DocumentOpened),
+    #[prost(message, tag = "43")]
+    OrdersArchived(OrdersArchived),
+    #[prost(message, tag = "44")]
+    OrderRevived(OrderRevived),
 }
 
 /// The engine came up after being away (H13).
@@ -785,6 +789,40 @@ pub struct DocumentOpened {
     pub purpose: String,
 }
 
+/// Orders that are over left memory. They stand in a run of the archive, which was
+/// durable before this was written.
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+pub struct OrdersArchived {
+    #[prost(uint64, tag = "1")]
+    pub run: u64,
+    /// Names this run and all before it: 16 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    #[serde(serialize_with = "as_hex")]
+    pub chain: Vec<u8>,
+    #[prost(message, repeated, tag = "3")]
+    pub merchants: Vec<ArchivedOf>,
+}
+
+/// The orders of one merchant that left, by their ids.
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+pub struct ArchivedOf {
+    #[prost(uint32, tag = "1")]
+    pub merchant: u32,
+    #[prost(uint32, repeated, tag = "2")]
+    pub orders: Vec<u32>,
+}
+
+/// A late command changes an archived order, which is in memory again.
+#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+pub struct OrderRevived {
+    #[prost(uint32, tag = "1")]
+    pub order: u32,
+    /// The order as it was archived, in its form as part of an image.
+    #[prost(bytes = "vec", tag = "2")]
+    #[serde(serialize_with = "as_hex")]
+    pub image: Vec<u8>,
+}
+
 impl Event {
     /// The event's name, as other systems see it.
     #[must_use]
@@ -832,6 +870,8 @@ impl Event {
             Self::ParcelCompleted(_) => "ParcelCompleted",
             Self::UnmappedSkuSeen(_) => "UnmappedSkuSeen",
             Self::DocumentOpened(_) => "DocumentOpened",
+            Self::OrdersArchived(_) => "OrdersArchived",
+            Self::OrderRevived(_) => "OrderRevived",
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::snapshotter::first_since;
 use super::{OpenError, Settings, Stores, is_promised, note, open_vault, replay};
+use crate::archive::{Archive, ArchiveFacts};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::state::{Finding, Ledger, State};
 use crate::domain::time::{DAY, Millis};
@@ -91,6 +92,15 @@ pub struct FolderReport {
     pub journal: Report,
     /// Newest first.
     pub snapshots: Vec<SnapshotReport>,
+    pub archive: ArchiveReport,
+}
+
+/// The archive: what it has, or why it cannot be used.
+#[derive(Debug, Serialize)]
+pub struct ArchiveReport {
+    #[serde(flatten)]
+    pub facts: ArchiveFacts,
+    pub problem: Option<String>,
 }
 
 /// One snapshot: what it says of itself, or why it cannot be used.
@@ -102,14 +112,14 @@ pub struct SnapshotReport {
     pub problem: Option<String>,
 }
 
-/// Checks every frame of a data folder's journal and of its mirror, and every
-/// snapshot. Nothing is locked and nothing is written.
+/// Checks every frame of a data folder's journal and of its mirror, every snapshot, and
+/// every order of the archive. Nothing is locked and nothing is written.
 ///
 /// # Errors
-/// [`JournalError`] for a damaged journal; a damaged snapshot is in the report.
+/// [`JournalError`] for a damaged journal; a damaged snapshot or archive is in the report.
 pub fn verify_folder(path: &Path, mirror: Option<&Path>) -> Result<FolderReport, OpenError> {
     let journal = journal::verify(&path.join("journal"), mirror)?;
-    let (reader, _) = FileJournal::open_reader(&path.join("journal"), mirror)?;
+    let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"), mirror)?;
     let kept = Snapshots::in_folder(path);
     let snapshots = kept.list()?.into_iter().map(|seq| {
         let checked = kept.check(seq, reader.as_ref());
@@ -120,10 +130,51 @@ pub fn verify_folder(path: &Path, mirror: Option<&Path>) -> Result<FolderReport,
             problem,
         }
     });
+    let snapshots = snapshots.collect();
+    let replayed = || {
+        let mut state = kept.start(reader.as_ref(), last_seq, false)?.state;
+        replay(&mut state, reader.as_ref(), last_seq, &mut |_, _| {
+            Flow::Continue(())
+        })?;
+        Ok::<_, OpenError>(state)
+    };
+    let archive = match replayed() {
+        Ok(state) => check_archive(path, &state),
+        Err(error) => ArchiveReport {
+            facts: ArchiveFacts::default(),
+            problem: Some(format!("what must be in it is not known: {error}")),
+        },
+    };
     Ok(FolderReport {
         journal,
-        snapshots: snapshots.collect(),
+        snapshots,
+        archive,
     })
+}
+
+/// Reads the whole archive of a state in a folder. Beside a running engine a merge may
+/// take files away that were just listed: then it looks again.
+fn check_archive(path: &Path, state: &State) -> ArchiveReport {
+    const ATTEMPTS: usize = 5;
+    let mut report = ArchiveReport {
+        facts: ArchiveFacts::default(),
+        problem: None,
+    };
+    for _ in 0..ATTEMPTS {
+        let disk = Arc::new(Folder::at(&Archive::folder(path)));
+        let opened = Archive::reading(disk, state.archive_mark());
+        let checked = opened.and_then(|archive| archive.check().map(|()| archive.facts()));
+        match checked {
+            Ok(facts) => {
+                return ArchiveReport {
+                    facts,
+                    problem: None,
+                };
+            }
+            Err(error) => report.problem = Some(error.to_string()),
+        }
+    }
+    report
 }
 
 /// Cuts the journal of a data folder that no engine has open behind a record, in its
@@ -263,6 +314,8 @@ pub fn compact_folder(
 
 fn take(stores: &Stores) -> Result<Option<Head>, OpenError> {
     let (state, recovered) = stores.state()?;
+    // Records that it would have to be made of must not go.
+    stores.archive(&state)?;
     let snapshots = stores.snapshots.as_ref().expect("a folder has snapshots");
     if recovered.replayed == 0 {
         let newest = snapshots.heads()?.into_iter().next();

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 
 use super::Shared;
+use crate::archive::Archive;
 use crate::journal::{Space, WriterMetrics};
 
 /// A snapshot for exporters. Times are microseconds unless named otherwise.
@@ -39,6 +40,13 @@ pub struct Metrics {
     pub snapshots: u64,
     pub snapshot_failures: u64,
     pub snapshot_seq: u64,
+    /// Orders in memory, open or not yet archived; those that were archived, and bytes of
+    /// the archive on disk and of what finds orders in it in memory.
+    pub orders_in_memory: usize,
+    pub archived_orders: usize,
+    pub archive_bytes: u64,
+    pub archive_resident_bytes: u64,
+    pub archive_failures: u64,
     /// The first record that the journal keeps.
     pub first_seq: u64,
     pub journal: WriterMetrics,
@@ -50,6 +58,11 @@ pub(super) fn collect(shared: &Shared) -> Metrics {
     let get = |counter: &AtomicU64| counter.load(Ordering::Acquire);
     let space = shared.writer.space();
     let (clock_steps, clock_step_ms) = shared.clock.steps();
+    let archive = shared
+        .archive
+        .as_ref()
+        .map(Archive::facts)
+        .unwrap_or_default();
     let state = shared.core.lock();
     let sum = |of: fn(&crate::domain::state::Totals) -> i64| {
         state
@@ -86,6 +99,13 @@ pub(super) fn collect(shared: &Shared) -> Metrics {
         snapshots: get(&shared.snapshot_counts.taken),
         snapshot_failures: get(&shared.snapshot_counts.failures),
         snapshot_seq: get(&shared.snapshot_counts.last_seq).max(shared.recovered.snapshot_seq),
+        orders_in_memory: (state.merchants().iter())
+            .map(|merchant| merchant.orders.len())
+            .sum(),
+        archived_orders: state.archived_orders(),
+        archive_bytes: archive.bytes,
+        archive_resident_bytes: archive.resident_bytes,
+        archive_failures: get(&shared.archive_counts.failures),
         first_seq: shared.reader.first_seq(),
         journal: shared.writer.metrics(),
     }

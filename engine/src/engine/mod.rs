@@ -5,6 +5,7 @@
 //! since a crash could otherwise contradict them. Nobody waits while holding
 //! the lock.
 
+mod archiver;
 mod folder;
 mod metrics;
 mod mirror;
@@ -16,28 +17,30 @@ mod snapshotter;
 mod ticker;
 mod watch;
 
+use std::collections::HashMap;
 use std::ops::ControlFlow as Flow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
 use crate::ahead::ahead;
+use crate::archive::{Archive, ArchiveError, By};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::domain::command::{Command, IssueToken, Principal, RequestKey, Submission};
-use crate::domain::event::Record;
+use crate::domain::event::{Event, Record};
 use crate::domain::inventory::board::Board;
 use crate::domain::orders::lifecycle::Role;
 use crate::domain::outcome::Answer;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::state::{Decision, Finding, State};
 use crate::journal::{
-    CommitError, Durability, FileJournal, FileOptions, Folder, FolderLock, Journal, JournalError,
-    MemoryJournal, Mode, Reader, Recovery, RedisJournal, Space, StreamError, Writer,
+    CommitError, Disk, Durability, FileJournal, FileOptions, Folder, FolderLock, Journal,
+    JournalError, MemoryJournal, Mode, Reader, Recovery, RedisJournal, Space, StreamError, Writer,
 };
 use crate::snapshots::{Head, SnapshotError, Snapshots, Start};
 use crate::vault::{Vault, VaultError};
@@ -49,14 +52,16 @@ use crate::wire::reply::{self, Receipt};
 use crate::wire::status;
 
 pub use folder::{
-    Compacted, FolderReport, SnapshotReport, compact_folder, cut_folder, replay_folder, rotate_key,
-    snapshot_folder, verify_folder,
+    ArchiveReport, Compacted, FolderReport, SnapshotReport, compact_folder, cut_folder,
+    replay_folder, rotate_key, snapshot_folder, verify_folder,
 };
 pub use metrics::Metrics;
 pub use mirror::mirror_of;
 pub use settings::{ClockChoice, RedisSettings, Settings};
 pub use watch::Watch;
 
+pub use archiver::ArchivingError;
+use archiver::{ArchiveCounts, Archiver};
 use note::Notary;
 use scrubber::{ScrubCounts, Scrubber};
 use shares::{Part, Shares};
@@ -127,6 +132,8 @@ pub enum OpenError {
     Inconsistent(#[from] crate::domain::state::Inconsistent),
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     #[error("record {seq} of the journal cannot be read: {detail}")]
     Record { seq: u64, detail: String },
     #[error("the setting {setting} is wrong: {detail}")]
@@ -151,6 +158,9 @@ pub(crate) struct Shared {
     recovered: Recovered,
     snapshots: Option<Snapshots>,
     snapshot_counts: SnapshotCounts,
+    archive: Option<Archive>,
+    archive_counts: ArchiveCounts,
+    merchant_numbers: RwLock<HashMap<Box<str>, u32>>,
     scrubs: ScrubCounts,
     incidents: AtomicU64,
     shares: Shares,
@@ -165,6 +175,7 @@ pub struct Engine {
     ticker: Option<Ticker>,
     scrubber: Option<Scrubber>,
     snapshotter: Option<Snapshotter>,
+    archiver: Option<Archiver>,
     notary: Option<Notary>,
 }
 
@@ -222,6 +233,7 @@ impl Engine {
         let stores = Stores::open(&settings)?;
         let durability = stores.journal.durability();
         let (mut state, recovered) = stores.state()?;
+        let archive = stores.archive(&state)?;
         let board = state.board().clone();
         let vault = Arc::new(stores.vault);
         let flush = Arc::clone(&vault);
@@ -241,6 +253,9 @@ impl Engine {
             recovered,
             snapshots: stores.snapshots,
             snapshot_counts: SnapshotCounts::default(),
+            archive,
+            archive_counts: ArchiveCounts::default(),
+            merchant_numbers: RwLock::default(),
             scrubs: ScrubCounts::default(),
             incidents: AtomicU64::new(0),
             shares: Shares::default(),
@@ -253,11 +268,13 @@ impl Engine {
         let notary = (shared.settings.journal.is_redis()).then(|| Notary::start(&shared));
         let snapshotter = (shared.snapshots.is_some() && shared.settings.snapshot_every > 0)
             .then(|| Snapshotter::start(&shared));
+        let archiver = shared.archive.is_some().then(|| Archiver::start(&shared));
         Ok(Self {
             shared,
             ticker,
             scrubber,
             snapshotter,
+            archiver,
             notary,
         })
     }
@@ -397,6 +414,21 @@ impl Engine {
         snapshotter::take(&self.shared)
     }
 
+    /// Archives every order that may leave memory now, and gives how many did. The engine
+    /// does so by itself; without a data folder it never does.
+    ///
+    /// # Errors
+    /// [`ArchivingError`]; what did not leave is in memory as before.
+    pub fn archive(&self) -> Result<usize, ArchivingError> {
+        let mut left = 0;
+        loop {
+            match archiver::one_run(&self.shared)? {
+                0 => return Ok(left),
+                more => left += more,
+            }
+        }
+    }
+
     /// The state that replaying the journal gives, beside the running engine, and where
     /// it differs from itself, from the sum of its movements or from the snapshots.
     ///
@@ -423,6 +455,9 @@ impl Engine {
         self.drain();
         if let Some(ticker) = self.ticker.take() {
             ticker.stop();
+        }
+        if let Some(archiver) = self.archiver.take() {
+            archiver.stop();
         }
         if let Some(snapshotter) = self.snapshotter.take() {
             snapshotter.stop(&self.shared);
@@ -634,6 +669,7 @@ impl Shared {
                 fingerprint: 1,
             },
             command: Command::IssueToken(issue),
+            archived: None,
         };
         let mut state = self.core.lock();
         let now = self.clock.now();
@@ -652,10 +688,13 @@ impl Shared {
         if let Err(refusal) = self.prepare(&mut decoded, merchant) {
             return Step::Ready(self.refuse_item(&refusal, locale, in_stream));
         }
-        let submission = decoded.submission(merchant);
-        let mut state = self.core.lock();
+        let mut submissions = [decoded.submission(merchant)];
+        let mut state = match self.lock_for(&mut submissions) {
+            Ok(state) => state,
+            Err(refusal) => return Step::Ready(self.refuse_item(&refusal, locale, in_stream)),
+        };
         let now = self.clock.now();
-        match state.submit(&submission, now) {
+        match state.submit(&submissions[0], now) {
             Decision::New(record) => {
                 let seq = self.writer.append(&record.encode_to_vec());
                 debug_assert_eq!(seq, state.seq(), "the journal and the state count alike");
@@ -698,6 +737,29 @@ impl Shared {
                     seq: state.seq(),
                     finish: Box::new(move |_| reply),
                 }
+            }
+        }
+    }
+
+    /// The state, and with each submission the archived order that it names, if it does.
+    fn lock_for(&self, submissions: &mut [Submission]) -> Result<MutexGuard<'_, State>, Refusal> {
+        loop {
+            let mut seen = u64::MAX;
+            for submission in &mut *submissions {
+                let by = match &submission.command {
+                    // Another order may have the same id of its channel.
+                    Command::PlaceOrder(_) => By::Number,
+                    _ => By::AnyName,
+                };
+                let name = submission.command.order();
+                let (archived, upto) = self.look_up(&submission.merchant, name, by)?;
+                submission.archived = archived;
+                seen = seen.min(upto);
+            }
+            let state = self.core.lock();
+            // Orders that were archived between the two are neither here nor found.
+            if state.archive_mark().run <= seen {
+                return Ok(state);
             }
         }
     }
@@ -861,7 +923,14 @@ impl Shared {
                 *item = Err(refusal);
             }
         }
-        let mut state = self.core.lock();
+        let named =
+            |item: &Result<Decoded, Refusal>| Some(item.as_ref().ok()?.submission(merchant));
+        let mut submissions: Vec<Submission> = sealed.iter().filter_map(named).collect();
+        let mut state = match self.lock_for(&mut submissions) {
+            Ok(state) => state,
+            Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
+        };
+        let mut submissions = submissions.into_iter();
         let now = self.clock.now();
         let mut last = 0;
         for item in sealed {
@@ -874,7 +943,8 @@ impl Shared {
                     continue;
                 }
             };
-            match state.submit(&decoded.submission(merchant), now) {
+            let submission = submissions.next().expect("each decoded item has one");
+            match state.submit(&submission, now) {
                 Decision::New(record) => {
                     last = self.writer.append(&record.encode_to_vec());
                     let receipt = Receipt {
@@ -999,9 +1069,26 @@ impl Shared {
             persistence: self.persistence(),
             clock_step_ms: self.clock.steps().1,
         };
-        let state = self.core.lock();
+        let mut state = self.core.lock();
+        let mut answer = queries::answer(query, &state, merchant, &facts, locale);
+        if answer.is_err()
+            && let Some(name) = query.order()
+        {
+            drop(state);
+            // What left memory was in the archive before.
+            let archived = match self.look_up(merchant, Some(name), By::AnyName) {
+                Ok((archived, _)) => archived,
+                Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
+            };
+            state = self.core.lock();
+            if let Some(archived) = archived {
+                answer = state.with_archived(&archived, |state| {
+                    queries::answer(query, state, merchant, &facts, locale)
+                });
+            }
+        }
         let seq = state.seq();
-        match queries::answer(query, &state, merchant, &facts, locale) {
+        match answer {
             Ok(payload) => Step::After {
                 seq,
                 finish: Box::new(move |_| Reply::ok(payload)),
@@ -1026,7 +1113,21 @@ impl Shared {
         locale: Locale,
     ) -> Step {
         let mut state = self.core.lock();
-        let (order, reference) = match queries::document_ref(&state, merchant, order_number) {
+        let mut found = queries::document_ref(&state, merchant, order_number);
+        if found.is_err() {
+            drop(state);
+            let archived = match self.look_up(merchant, Some(order_number), By::AnyName) {
+                Ok((archived, _)) => archived,
+                Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
+            };
+            state = self.core.lock();
+            if let Some(archived) = archived {
+                found = state.with_archived(&archived, |state| {
+                    queries::document_ref(state, merchant, order_number)
+                });
+            }
+        }
+        let (order, reference) = match found {
             Ok(found) => found,
             Err(refusal) => {
                 let reply = Reply::refused(&refusal, locale);
@@ -1097,6 +1198,8 @@ struct Stores {
     vault: Vault,
     recovery: Recovery,
     snapshots: Option<Snapshots>,
+    /// The folder of the archive.
+    archive: Option<Arc<dyn Disk>>,
     lock: Option<FolderLock>,
 }
 
@@ -1111,6 +1214,7 @@ impl Stores {
                 vault: Vault::memory(),
                 recovery: Recovery::default(),
                 snapshots: None,
+                archive: None,
                 lock: None,
             });
         };
@@ -1129,8 +1233,57 @@ impl Stores {
             vault,
             recovery,
             snapshots: Some(snapshots),
+            archive: Some(Archive::create_folder(path)?),
             lock: Some(lock),
         })
+    }
+
+    /// The archive of a state; made again if it lacks something and the journal does not.
+    fn archive(&self, state: &State) -> Result<Option<Archive>, OpenError> {
+        let Some(disk) = &self.archive else {
+            return Ok(None);
+        };
+        match Archive::open(Arc::clone(disk), state.archive_mark()) {
+            Err(error) if error.is_loss() && self.reader.first_seq() <= 1 => {
+                let detail = error.to_string();
+                eprintln!(r#"{{"level":"warning","event":"archive_rebuilt","detail":{detail:?}}}"#);
+                self.rebuild_archive(Arc::clone(disk)).map(Some)
+            }
+            opened => Ok(Some(opened?)),
+        }
+    }
+
+    /// Makes the archive from the whole journal.
+    fn rebuild_archive(&self, disk: Arc<dyn Disk>) -> Result<Archive, OpenError> {
+        let archive = Archive::begin_again(Arc::clone(&disk))?;
+        let mut state = State::new(Board::default());
+        let mut failed = None;
+        let kept = &mut |record: &Record, state: &State| {
+            let left = record.events.iter().filter_map(|entry| match &entry.event {
+                Some(Event::OrdersArchived(left)) => Some(left),
+                _ => None,
+            });
+            for left in left {
+                let kept = archive.keep_again(state.archive_mark(), left.run, &state.leaving(left));
+                if let Err(error) = kept {
+                    failed = Some(error);
+                    return Flow::Break(());
+                }
+            }
+            Flow::Continue(())
+        };
+        let last_seq = self.recovery.last_seq;
+        replay_with(
+            &mut state,
+            self.reader.as_ref(),
+            last_seq,
+            kept,
+            &mut |_, _| Flow::Continue(()),
+        )?;
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(Archive::open(disk, state.archive_mark())?),
+        }
     }
 
     /// The state that the newest usable snapshot and the records after it give.
@@ -1243,6 +1396,18 @@ fn replay(
     last_seq: u64,
     also: &mut dyn FnMut(&Record, &State) -> Flow<()>,
 ) -> Result<(), OpenError> {
+    let nothing = &mut |_: &Record, _: &State| Flow::Continue(());
+    replay_with(state, reader, last_seq, nothing, also)
+}
+
+/// The same; `before` sees each record and the state before it.
+fn replay_with(
+    state: &mut State,
+    reader: &dyn Reader,
+    last_seq: u64,
+    before: &mut dyn FnMut(&Record, &State) -> Flow<()>,
+    also: &mut dyn FnMut(&Record, &State) -> Flow<()>,
+) -> Result<(), OpenError> {
     const BATCH: usize = 512;
     let first_seq = state.seq() + 1;
     let read = |give: &mut dyn FnMut(Vec<_>) -> Flow<()>| {
@@ -1267,6 +1432,9 @@ fn replay(
             let expected = state.seq() + 1;
             if seq != expected {
                 return Err(JournalError::Missing { seq: expected }.into());
+            }
+            if before(&record, state).is_break() {
+                return Ok(Flow::Break(()));
             }
             state.replay(&record)?;
             if also(&record, state).is_break() {

@@ -110,11 +110,12 @@ fn scrub_documents(shared: &Weak<Shared>, pace: &mut Pace<'_>) {
             let Some(house) = state.merchants().get(merchant) else {
                 return;
             };
-            let upto = (from + ORDERS_AT_ONCE).min(house.orders.len());
-            let orders = (from..upto).map(|order| house.orders.get(order as u32));
-            let found = orders.filter_map(|order| DocumentRef::from_bytes(&order.document));
+            let placed = house.orders.placed();
+            let upto = (from + ORDERS_AT_ONCE).min(placed);
+            let orders = house.orders.range(from, upto);
+            let found = orders.filter_map(|(_, order)| DocumentRef::from_bytes(&order.document));
             let found = found.collect();
-            (merchant, from) = match upto < house.orders.len() {
+            (merchant, from) = match upto < placed {
                 true => (merchant, upto),
                 false => (merchant + 1, 0),
             };

@@ -1,5 +1,6 @@
 //! Watching events: what is stored from a position on, then what happens.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use prost::Message;
 
 use super::{Reply, Shared};
 use crate::domain::event::Record;
+use crate::domain::orders::OrderId;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::views::Locale;
 use crate::wire::decode::WatchQuery;
@@ -100,6 +102,33 @@ impl Watch {
         self.after_seq = first_seq - 1;
     }
 
+    /// Numbers of the orders of these records that are in the archive.
+    fn archived_numbers(&self, records: &[(u64, Record)]) -> Result<event::Numbers, Reply> {
+        let Some(archive) = &self.shared.archive else {
+            return Ok(event::Numbers::new());
+        };
+        let (house, missing) = {
+            let state = self.shared.core.lock();
+            let Some(house) = state.merchant_number(&self.merchant) else {
+                return Ok(event::Numbers::new());
+            };
+            let merchant = &state.merchants()[house as usize];
+            let own = records
+                .iter()
+                .filter(|(_, record)| record.merchant == house);
+            let missing = own.flat_map(|(_, record)| event::missing_orders(record, merchant));
+            (house, missing.collect::<BTreeSet<OrderId>>())
+        };
+        let mut numbers = event::Numbers::new();
+        for id in missing {
+            let found = archive.by_id(house, id).map_err(|error| {
+                Reply::refused(&self.shared.incident(&error.to_string()), self.locale)
+            })?;
+            numbers.extend(found.map(|found| (id, found.order.number.into_string())));
+        }
+        Ok(numbers)
+    }
+
     fn read_on(&mut self, durable: u64) -> Result<(), Reply> {
         let upto = durable.min(self.after_seq + RECORDS_PER_TAKE);
         let mut records: Vec<(u64, Record)> = Vec::new();
@@ -124,6 +153,7 @@ impl Watch {
                 self.locale,
             ));
         }
+        let archived = self.archived_numbers(&records)?;
         let state = self.shared.core.lock();
         for (seq, record) in &records {
             let Some(merchant) = state.merchants().get(record.merchant as usize) else {
@@ -132,7 +162,7 @@ impl Watch {
             if *merchant.name != *self.merchant {
                 continue;
             }
-            for public in event::public_events(*seq, record, merchant) {
+            for public in event::public_events(*seq, record, merchant, &archived) {
                 if self.query.wants(&public) {
                     let response = pb::WatchEventsResponse {
                         item: Some(pb::watch_events_response::Item::Event(public)),

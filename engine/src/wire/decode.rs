@@ -15,6 +15,7 @@ use crate::domain::command::{
     MAX_LINES, MapChannelSkus, MoveStock, PlaceOrder, Principal, PublishPolicy, PutBackParcel,
     ReceiveStock, ReconcileClock, RegisterDevice, ReleaseHold, RequestKey, RerouteParcel,
     ResumeParcel, RevokeToken, SkuMapping, SplitParcel, StartPayment, Submission, SuspendParcel,
+    order_of,
 };
 use crate::domain::orders::lifecycle::{Node, Role};
 use crate::domain::refusal::{Refusal, RefusalCode};
@@ -78,6 +79,30 @@ impl Decoded {
                 fingerprint: self.fingerprint,
             },
             command: self.command.clone(),
+            archived: None,
+        }
+    }
+}
+
+impl Query {
+    /// The one order that it is about, by its number or by the channel's id.
+    #[must_use]
+    pub fn order(&self) -> Option<&str> {
+        match self {
+            Self::GetOrder { order_number }
+            | Self::GetOrderStatus { order_number }
+            | Self::GetOrderDocument { order_number, .. } => Some(order_number),
+            Self::GetParcel { parcel_id } => order_of(parcel_id),
+            Self::GetStock { .. }
+            | Self::ListStock { .. }
+            | Self::ListWork { .. }
+            | Self::GetLifecycle
+            | Self::ListOrders { .. }
+            | Self::ListHolds { .. }
+            | Self::GetPolicy { .. }
+            | Self::GetEngineStatus
+            | Self::Audit
+            | Self::GetStateHash => None,
         }
     }
 }

@@ -4,22 +4,46 @@ use std::collections::BTreeMap;
 
 use super::pb;
 use crate::domain::event::{Entry, Event, Movement, Record};
+use crate::domain::orders::OrderId;
 use crate::domain::state::Merchant;
 use crate::domain::words::{HoldState, SourceChannel, Urgency};
 
 pub use super::fields::timestamp;
 
+/// Numbers of archived orders, by their ids.
+pub type Numbers = BTreeMap<OrderId, String>;
+
+/// Orders that the public events of a record are about and that are not in memory.
+#[must_use]
+pub fn missing_orders(record: &Record, merchant: &Merchant) -> Vec<OrderId> {
+    let events = record
+        .events
+        .iter()
+        .filter_map(|entry| entry.event.as_ref());
+    let orders = events
+        .filter(|event| is_public(event))
+        .filter_map(|event| said(event, merchant).order);
+    orders
+        .filter(|id| merchant.orders.look(*id).is_none())
+        .collect()
+}
+
 /// The public events of a record. Names, time stamps, merchants and token
 /// hashes are the engine's own business and left out.
 #[must_use]
-pub fn public_events(seq: u64, record: &Record, merchant: &Merchant) -> Vec<pb::Event> {
+pub fn public_events(
+    seq: u64,
+    record: &Record,
+    merchant: &Merchant,
+    archived: &Numbers,
+) -> Vec<pb::Event> {
     let public = record
         .events
         .iter()
         .enumerate()
         .filter(|(_, entry)| entry.event.as_ref().is_some_and(is_public));
     public
-        .map(|(index, entry)| public_event(seq, index, record, entry, merchant))
+        .map(|(index, entry)| public_event(seq, index, record, entry, merchant, archived))
         .collect()
 }
 
@@ -32,13 +56,17 @@ fn is_public(event: &Event) -> bool {
             | Event::TokenIssued(_)
             | Event::TokenRevoked(_)
             | Event::EngineStarted(_)
+            | Event::OrdersArchived(_)
+            | Event::OrderRevived(_)
     )
 }
 
 /// What an event says besides its type.
 #[derive(Default)]
-struct Said {
+struct Said<'a> {
     order: Option<u32>,
+    /// The order's number, where the event itself says it.
+    number: Option<&'a str>,
     parcel: Option<u32>,
     node: u32,
     reason: u32,
@@ -46,7 +74,7 @@ struct Said {
     facts: BTreeMap<String, String>,
 }
 
-impl Said {
+impl<'a> Said<'a> {
     fn of_order(order: u32) -> Self {
         Self {
             order: Some(order),
@@ -79,13 +107,21 @@ fn public_event(
     record: &Record,
     entry: &Entry,
     merchant: &Merchant,
+    archived: &Numbers,
 ) -> pb::Event {
     let event = entry.event.as_ref().expect("looked at before");
     let said = said(event, merchant);
     let name = |id: u32| merchant.names.text(id).to_owned();
-    let order_number = said.order.map_or_else(String::new, |order| {
-        merchant.orders.get(order).number.to_string()
-    });
+    let placed = said.number.map(str::to_owned);
+    let numbered = || {
+        let id = said.order?;
+        let here = merchant
+            .orders
+            .look(id)
+            .map(|order| order.number.to_string());
+        here.or_else(|| archived.get(&id).cloned())
+    };
+    let order_number = placed.or_else(numbered).unwrap_or_default();
     let engine = said.by_engine || record.actor == 0;
     pb::Event {
         seq,
@@ -136,7 +172,7 @@ fn public_movement(movement: &Movement, merchant: &Merchant) -> pb::Movement {
     }
 }
 
-fn said(event: &Event, merchant: &Merchant) -> Said {
+fn said<'a>(event: &'a Event, merchant: &Merchant) -> Said<'a> {
     let name = |id: u32| merchant.names.text(id).to_owned();
     let pool = |id: u32| {
         (
@@ -178,10 +214,9 @@ fn said(event: &Event, merchant: &Merchant) -> Said {
         Event::BackorderFilled(e) => Said::of_order(e.order).fact("quantity", e.quantity),
         Event::PromiseShort(e) => Said::of_order(e.order).fact("quantity", e.quantity),
         Event::OrderPlaced(e) => {
-            let id = merchant.orders.by_number(&e.number);
             let urgency = Urgency::from_number(e.urgency as i32).map_or("", Urgency::id);
             let said = Said {
-                order: id,
+                number: Some(&e.number),
                 ..Said::default()
             };
             said.fact("source_channel", channel(e.source_channel))
@@ -284,7 +319,9 @@ fn said(event: &Event, merchant: &Merchant) -> Said {
         | Event::MerchantOpened(_)
         | Event::NameDeclared(_)
         | Event::TokenIssued(_)
-        | Event::TokenRevoked(_) => Said::default(),
+        | Event::TokenRevoked(_)
+        | Event::OrdersArchived(_)
+        | Event::OrderRevived(_) => Said::default(),
     }
 }
 

@@ -75,6 +75,7 @@ impl House {
                 fingerprint: 1,
             },
             command,
+            archived: None,
         }
     }
 

@@ -28,7 +28,9 @@ def journal_verify(options: argparse.Namespace) -> int:
     except holdfast.JournalCorruptError as error:
         tell(error, options.lang, as_json=options.json)
         return REFUSED
-    wrong = report["stale_frames"] or any(found["problem"] for found in report["snapshots"])
+    wrong = report["stale_frames"] or any(
+        found["problem"] for found in (*report["snapshots"], report["archive"])
+    )
     code = REFUSED if wrong else OK
     if options.json:
         put_json(report)
@@ -43,6 +45,9 @@ def journal_verify(options: argparse.Namespace) -> int:
         put(text("healthy", options.lang))
     for snapshot in report["snapshots"]:
         put(text("snapshot_bad" if snapshot["problem"] else "snapshot", options.lang, **snapshot))
+    archive = report["archive"]
+    if archive["problem"] or archive["orders"]:
+        put(text("archive_bad" if archive["problem"] else "archive", options.lang, **archive))
     return code
 
 

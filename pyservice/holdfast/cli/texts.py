@@ -346,6 +346,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the key ring does not open {unopened_documents} of {documents} documents: it is another "
         "ring, or they are damaged",
     ),
+    "archive": (
+        "归档订单 {orders}  文件 {files}  字节 {bytes}",
+        "archive  orders {orders}  files {files}  bytes {bytes}",
+    ),
+    "archive_bad": ("归档不可用：{problem}", "the archive cannot be used: {problem}"),
     "snapshot_bad": ("快照 {seq} 不可用：{problem}", "snapshot {seq} cannot be used: {problem}"),
     "snapshot_none": ("日志为空，无需快照", "the journal is empty; there is nothing to take"),
     "compacted": (

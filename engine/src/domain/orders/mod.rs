@@ -1,6 +1,7 @@
 //! Orders and parcels: what was promised, where each parcel is, who acts next.
 
 pub mod agenda;
+pub mod archived;
 pub mod due;
 pub mod hold;
 pub mod index;

@@ -46,7 +46,23 @@ pub struct Order {
     pub holds: SmallVec<[Hold; 1]>,
     pub promises: SmallVec<[Promise; 1]>,
     pub parcels: SmallVec<[Parcel; 1]>,
+    /// It follows from the rest, and so is in no image.
+    #[serde(skip)]
+    pub(crate) listed: Listed,
 }
+
+/// Where an order stands in its merchant's list of closed orders; 0: it does not. Says
+/// nothing of the order, and makes no difference between two.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Listed(pub Millis);
+
+impl PartialEq for Listed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Listed {}
 
 impl Order {
     #[must_use]
@@ -118,6 +134,30 @@ impl Order {
             .filter(|(_, parcel)| parcel.is_open())
             .min_by_key(|(_, parcel)| parcel.node)
             .map_or(self.parcels.len().saturating_sub(1), |(index, _)| index)
+    }
+
+    /// The last thing that its own record shows, once it is over: every parcel is closed,
+    /// nothing is to be put back, no hold lives and no promise keeps stock. An order that
+    /// is over leaves for the archive when the policy's days have passed since.
+    #[must_use]
+    pub fn closed_at(&self) -> Option<Millis> {
+        if self.status == OrderStatus::Open {
+            return None;
+        }
+        let is_over = self
+            .parcels
+            .iter()
+            .all(|parcel| !parcel.is_open() && !parcel.needs_work())
+            && self.live_hold().is_none()
+            && self
+                .promises
+                .iter()
+                .all(|promise| matches!(promise.bucket, Bucket::Available | Bucket::Customer));
+        let steps = self.parcels.iter().flat_map(|parcel| &parcel.steps);
+        let shown = (steps.map(|step| step.received_at))
+            .chain(self.parcels.iter().map(|parcel| parcel.due_at))
+            .chain(self.holds.iter().map(|hold| hold.ended_at));
+        is_over.then(|| shown.fold(self.created_at, Millis::max))
     }
 
     #[must_use]

@@ -20,7 +20,7 @@ use crate::domain::names::NameId;
 use crate::domain::orders::OrderId;
 use crate::domain::orders::hold::Hold;
 use crate::domain::orders::lifecycle::{Node, Role};
-use crate::domain::orders::order::{ChannelOrderId, Order};
+use crate::domain::orders::order::{ChannelOrderId, Listed, Order};
 use crate::domain::orders::parcel::{Parcel, Step};
 use crate::domain::orders::promise::{NO_HOLD, Promise};
 use crate::domain::policy::Policy;
@@ -70,6 +70,8 @@ impl State {
                 self.tokens.remove(&sha256(&revoked.token_sha256)?);
                 return Ok(());
             }
+            Event::OrdersArchived(archived) => return self.apply_archived(archived),
+            Event::OrderRevived(revived) => return self.apply_revived(header.merchant, revived),
             _ => {}
         }
         let Self {
@@ -312,6 +314,8 @@ impl Merchant {
             | Event::TimeStamped(_)
             | Event::TokenIssued(_)
             | Event::TokenRevoked(_)
+            | Event::OrdersArchived(_)
+            | Event::OrderRevived(_)
             | Event::PoolOpened(_) => {
                 unreachable!("carried out by the state before it asks a merchant")
             }
@@ -404,6 +408,7 @@ impl Merchant {
             holds: hold.into_iter().collect(),
             promises: SmallVec::new(),
             parcels: SmallVec::new(),
+            listed: Listed::default(),
         };
         let id = self.orders.push(order);
         self.totals.open_orders += 1;

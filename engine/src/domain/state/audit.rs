@@ -254,7 +254,28 @@ impl Merchant {
             .flat_map(|(_, order)| order.parcels.iter())
             .filter(|parcel| parcel.is_open())
             .count();
+        let closed = self
+            .orders
+            .iter()
+            .filter_map(|(_, order)| order.closed_at());
+        let closed = i64::try_from(closed.count()).unwrap_or(i64::MAX);
+        let misplaced = self.orders.iter().find(|(id, order)| {
+            let at = order.closed_at().unwrap_or(0);
+            order.listed.0 != at || (at != 0) != self.closed.contains(&(at, *id))
+        });
+        if let Some((_, order)) = misplaced {
+            findings.push(Finding {
+                identity: "X",
+                subject: format!("{}/{}", self.name, order.number),
+                detail: "stands elsewhere in the list of closed orders".into(),
+            });
+        }
         let totals = [
+            (
+                "closed orders",
+                i64::try_from(self.closed.len()).unwrap_or(i64::MAX),
+                closed,
+            ),
             ("live holds", self.totals.live_holds, live),
             (
                 "open orders",

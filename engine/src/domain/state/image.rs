@@ -1,7 +1,8 @@
 //! The state as bytes, and back: its image.
 //!
 //! An image is a list of parts: the house, then each merchant and its orders a few
-//! at a time, then the requests that were answered. It holds what decides and
+//! at a time, then the requests that were answered. If orders were archived, their places
+//! come behind the house. It holds what decides and
 //! nothing that follows from it: indexes and totals are built again, by the same
 //! functions that keep them while the engine runs. Maps go in the order of their
 //! keys, so that equal states have equal images, byte for byte.
@@ -12,11 +13,12 @@ use std::convert::Infallible;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Answered, Merchant, Requests, State, Token, hash_key};
+use super::{Answered, ArchiveMark, Merchant, Requests, State, Token, hash_key};
 use crate::domain::inventory::board::Board;
 use crate::domain::inventory::catalogue::{Catalogue, ChannelCode, Sku, Warehouse};
 use crate::domain::inventory::pool::{Batch, Pool};
 use crate::domain::names::{NameId, Names};
+use crate::domain::orders::OrderId;
 use crate::domain::orders::order::Order;
 use crate::domain::orders::promise::{NO_HOLD, Promise};
 use crate::domain::policy::Policy;
@@ -36,6 +38,7 @@ mod tag {
     pub(super) const ORDERS: u8 = 3;
     pub(super) const ANSWERED: u8 = 4;
     pub(super) const REFUSALS: u8 = 5;
+    pub(super) const ARCHIVED: u8 = 6;
 }
 
 /// Bytes are no image of a state.
@@ -55,6 +58,14 @@ struct House {
     tokens: BTreeMap<[u8; 32], Token>,
     /// So that room is made once.
     answered: usize,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ArchivedPart {
+    run: u64,
+    chain: [u8; 16],
+    /// By merchant.
+    gaps: Vec<Vec<(OrderId, u32)>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -97,10 +108,20 @@ impl State {
             answered: self.requests.index.iter().count(),
         };
         put(encoded(tag::HOUSE, &house, &mut bytes))?;
+        if self.archive.run > 0 {
+            let part = ArchivedPart {
+                run: self.archive.run,
+                chain: self.archive.chain,
+                gaps: self.merchants.iter().map(|m| m.orders.gaps()).collect(),
+            };
+            put(encoded(tag::ARCHIVED, &part, &mut bytes))?;
+        }
         for merchant in &self.merchants {
             put(encoded(tag::MERCHANT, &merchant.part(), &mut bytes))?;
-            for orders in merchant.orders.chunks(ORDERS) {
-                put(encoded(tag::ORDERS, orders, &mut bytes))?;
+            let mut orders = merchant.orders.iter().map(|(_, order)| order).peekable();
+            while orders.peek().is_some() {
+                let some: Vec<&Order> = orders.by_ref().take(ORDERS).collect();
+                put(encoded(tag::ORDERS, &some, &mut bytes))?;
             }
         }
         let mut answered: Vec<_> = self.requests.index.iter().copied().collect();
@@ -151,7 +172,14 @@ pub struct Image {
     state: State,
     parts: u64,
     orders_due: usize,
+    /// Places of archived orders, by merchant.
+    gaps: VecDeque<Gaps>,
+    /// Those of the merchant that is being read.
+    gaps_here: Gaps,
 }
+
+/// First ids and lengths of runs of archived orders.
+type Gaps = VecDeque<(OrderId, u32)>;
 
 impl Image {
     /// Nothing yet; counters will be published on `board`.
@@ -161,6 +189,8 @@ impl Image {
             state: State::new(board),
             parts: 0,
             orders_due: 0,
+            gaps: VecDeque::new(),
+            gaps_here: Gaps::new(),
         }
     }
 
@@ -210,6 +240,14 @@ impl Image {
                 state.tokens = house.tokens.into_iter().collect();
                 state.requests.reserve(house.answered);
             }
+            Body::Archived(part) => {
+                let chain = part.chain;
+                state.archive = ArchiveMark {
+                    run: part.run,
+                    chain,
+                };
+                self.gaps = part.gaps.into_iter().map(Gaps::from).collect();
+            }
             Body::Merchant(part) => {
                 self.orders_due += part.orders;
                 let index = u32::try_from(state.merchants.len()).expect("few merchants");
@@ -217,6 +255,9 @@ impl Image {
                 state
                     .merchants
                     .push(Merchant::from_part(*part, &state.board)?);
+                self.gaps_here = self.gaps.pop_front().unwrap_or_default();
+                let merchant = state.merchants.last_mut().expect("it was put there");
+                merchant.skip_gaps(&mut self.gaps_here);
             }
             Body::Orders(orders) => {
                 let merchant = state.merchants.last_mut().ok_or("has orders of nobody")?;
@@ -225,6 +266,7 @@ impl Image {
                     .ok_or("has more orders than there are")?;
                 for order in orders {
                     merchant.restore_order(order)?;
+                    merchant.skip_gaps(&mut self.gaps_here);
                 }
             }
             Body::Answered(answered) => {
@@ -248,6 +290,7 @@ pub struct Part {
 #[derive(Debug)]
 enum Body {
     House(House),
+    Archived(ArchivedPart),
     Merchant(Box<MerchantPart>),
     Orders(Vec<Order>),
     Answered(Vec<Answered>),
@@ -270,6 +313,7 @@ impl Body {
         let (tag, rest) = bytes.split_first().ok_or("is empty")?;
         Ok(match *tag {
             tag::HOUSE => Self::House(decoded(rest)?),
+            tag::ARCHIVED => Self::Archived(decoded(rest)?),
             tag::MERCHANT => Self::Merchant(decoded(rest)?),
             tag::ORDERS => Self::Orders(decoded(rest)?),
             tag::ANSWERED => Self::Answered(decoded(rest)?),
@@ -340,7 +384,18 @@ impl Merchant {
             (0..promises).for_each(|promise| self.put_promise(id, promise));
         }
         (0..parcels).for_each(|parcel| self.put_parcel(id, parcel));
+        self.list_closed(id);
         Ok(())
+    }
+
+    /// Leaves the next ids out, if they belong to archived orders.
+    fn skip_gaps(&mut self, gaps: &mut Gaps) {
+        while let Some((first, count)) = gaps.front().copied()
+            && first as usize == self.orders.placed()
+        {
+            self.orders.skip(count as usize);
+            gaps.pop_front();
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! hold or parcel out, change it, put it back. Nothing else touches them, so
 //! they cannot drift from what they index.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use smallvec::SmallVec;
 
@@ -17,7 +17,9 @@ use crate::domain::orders::agenda::{Agenda, Task};
 use crate::domain::orders::due::{Due, DueKind, DueQueue};
 use crate::domain::orders::index::Orders;
 use crate::domain::orders::lifecycle::Node;
+use crate::domain::orders::order::{Listed, Order};
 use crate::domain::policy::Policy;
+use crate::domain::time::Millis;
 use crate::domain::words::{Flag, HoldState, OrderStatus};
 use crate::planted::planted;
 
@@ -48,6 +50,8 @@ pub struct Merchant {
     /// Orders with a live hold, by buyer, oldest first; only buyers that are known.
     /// An order with two live holds stands there twice.
     pub buyers: HashMap<u64, SmallVec<[OrderId; 2]>>,
+    /// Orders that are over, by [`Order::closed_at`](crate::domain::orders::order::Order).
+    pub(super) closed: BTreeSet<(Millis, OrderId)>,
 }
 
 impl Merchant {
@@ -66,6 +70,7 @@ impl Merchant {
             agenda: Agenda::default(),
             totals: Totals::default(),
             buyers: HashMap::new(),
+            closed: BTreeSet::new(),
         }
     }
 
@@ -260,6 +265,41 @@ impl Merchant {
             flags.set(Flag::Short, short > 0);
         }
         self.totals.open_orders += i64::from(is_open) - i64::from(was_open);
+        self.list_closed(id);
+    }
+
+    /// Keeps an order's place among those that are over.
+    pub(super) fn list_closed(&mut self, id: OrderId) {
+        let order = self.orders.get_mut(id);
+        let (was, is) = (order.listed.0, order.closed_at().unwrap_or(0));
+        order.listed = Listed(is);
+        if was == is {
+            return;
+        }
+        if was != 0 {
+            self.closed.remove(&(was, id));
+        }
+        if is != 0 {
+            self.closed.insert((is, id));
+        }
+    }
+
+    /// Takes an order that is over out of memory. Nothing counts on it, and no index but
+    /// those by its names and its closing knows it.
+    pub(super) fn take_closed(&mut self, id: OrderId) -> Option<Order> {
+        let listed_at = self.orders.look(id)?.listed.0;
+        if listed_at == 0 {
+            return None;
+        }
+        self.closed.remove(&(listed_at, id));
+        self.orders.take(id)
+    }
+
+    /// Puts an order back that was taken out.
+    pub(super) fn put_closed(&mut self, id: OrderId, mut order: Order) {
+        order.listed = Listed::default();
+        self.orders.put(id, order);
+        self.list_closed(id);
     }
 
     /// The state of the newest hold at `now`, lapsed ones as EXPIRED.

@@ -7,6 +7,7 @@
 
 mod admin;
 mod apply;
+mod archiving;
 mod audit;
 mod cancel;
 mod floor;
@@ -38,6 +39,7 @@ use super::table::Table;
 use super::time::Millis;
 use crate::planted::planted;
 
+pub use archiving::{ArchiveMark, chained};
 pub use audit::Finding;
 pub use image::{Image, ImageDigest, ImageError, Part};
 pub use ledger::Ledger;
@@ -89,6 +91,7 @@ pub struct State {
     by_name: HashMap<Box<str>, u32>,
     tokens: HashMap<[u8; 32], Token>,
     requests: Requests,
+    archive: ArchiveMark,
     board: Board,
 }
 
@@ -179,6 +182,12 @@ impl State {
             .map(|index| &self.merchants[*index as usize])
     }
 
+    /// A merchant's position among all merchants.
+    #[must_use]
+    pub fn merchant_number(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
+    }
+
     #[must_use]
     pub fn token(&self, sha256: &[u8; 32]) -> Option<&Token> {
         self.tokens.get(sha256)
@@ -207,8 +216,12 @@ impl State {
         if let Some(decision) = asked_before.and_then(|scan| self.answered(scan)) {
             return decision;
         }
+        let lent = self.lend(submission.archived.as_deref());
         let mut tx = self.begin(submission, now);
         let result = tx.decide(&submission.command);
+        if let Some(archived) = lent {
+            tx.keep_or_return(archived);
+        }
         if let Err(refusal) = &result
             && !refusal.spec().sticky
         {

@@ -106,7 +106,7 @@ impl State {
             .any(|merchant| merchant.totals.live_holds > 0)
     }
 
-    fn own_record(&mut self, now: Millis, event: Event) -> Record {
+    pub(super) fn own_record(&mut self, now: Millis, event: Event) -> Record {
         let role = crate::domain::orders::lifecycle::Role::Engine
             .number()
             .into();
