@@ -110,7 +110,7 @@ fn month_old(name: &str) -> (Shop, Engine) {
 
 /// Archives what is 30 days old, with the archiver of the engine or before it.
 fn archive(engine: &Engine, left: usize) {
-    policy(engine, "{}", "b");
+    policy(engine, r#"{"archive_after_days": 30}"#, "b");
     while engine.metrics().orders_in_memory > left {
         engine.archive().expect("a disk");
     }
@@ -367,9 +367,16 @@ fn watchers_of_old_records_still_read_numbers() {
     assert!(numbered >= 70, "{numbered}");
 }
 
+fn archive_after(house: &mut House, days: u32) {
+    house.done(Command::PublishPolicy(PublishPolicy {
+        policy_json: format!(r#"{{"archive_after_days": {days}}}"#),
+    }));
+}
+
 /// A house with `count` cancelled orders that may be archived.
 fn closed(count: u32) -> House {
     let mut house = House::stocked(&[("cup", 1_000_000)]);
+    archive_after(&mut house, 30);
     for number in 0..count {
         let number = format!("A{number}");
         house.place(&number, &[("cup", 1)]).expect("placed");
@@ -405,6 +412,11 @@ fn what_is_over_may_leave_and_what_is_not_may_not() {
     house.pass(60 * DAY);
     house.tick();
     house.pass(29 * DAY);
+    assert!(
+        house.state.archivable(house.now, 100).is_empty(),
+        "nobody wants it"
+    );
+    archive_after(&mut house, 30);
     let names = |house: &House| -> Vec<String> {
         let orders = house.state.archivable(house.now, 100);
         orders
@@ -415,13 +427,9 @@ fn what_is_over_may_leave_and_what_is_not_may_not() {
     // Completed some days after it was signed, and so closed for more than 30 days; what
     // is still on the floor stays, cancelled or not.
     assert_eq!(names(&house), ["signed"]);
-    house.done(Command::PublishPolicy(PublishPolicy {
-        policy_json: r#"{"archive_after_days": 0}"#.into(),
-    }));
+    archive_after(&mut house, 0);
     assert_eq!(names(&house), [] as [&str; 0]);
-    house.done(Command::PublishPolicy(PublishPolicy {
-        policy_json: r#"{"archive_after_days": 1}"#.into(),
-    }));
+    archive_after(&mut house, 1);
     let orders = house.state.archivable(house.now, 100);
     leave(&mut house, &orders);
     assert!(house.m().orders.find("signed").is_none());
@@ -472,6 +480,7 @@ fn an_order_that_changed_does_not_leave() {
 #[test]
 fn blocks_of_archived_orders_are_given_back() {
     let mut house = House::stocked(&[("cup", 1_000_000)]);
+    archive_after(&mut house, 30);
     let now = house.now;
     for number in 0..9_000_u32 {
         let submission = house.submission(placing(&format!("A{number}"), &[("cup", 1)]));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use holdfast_engine::domain::inventory::board::Board;
 use holdfast_engine::domain::state::{Image, State};
 use holdfast_engine::domain::time::{DAY, MINUTE};
-use holdfast_engine::engine::{Call, OpenError, Settings};
+use holdfast_engine::engine::{Call, OpenError, Settings, compact_folder};
 use holdfast_engine::journal::Folder;
 use holdfast_engine::snapshots::{SnapshotError, Snapshots};
 use holdfast_engine::wire::{pb, status};
@@ -191,6 +191,35 @@ fn a_snapshot_ahead_of_the_journal_refuses_the_start() {
             .to_string()
             .contains(&format!("records {} to {seq}", seq - 10))
     );
+}
+
+#[test]
+fn the_mirror_alone_is_enough_however_old_its_records_are() {
+    let shop = Shop::new("mirrored");
+    let data = shop.root.join("data");
+    let settings = Settings {
+        path: Some(data.clone()),
+        keep_days: 1,
+        mirror: Some(shop.root.join("mirror")),
+        ..shop.settings()
+    };
+    let engine = shop.try_open(settings.clone()).expect("an engine");
+    stock(&engine);
+    for day in 0..4 {
+        place(&engine, day * 60..(day + 1) * 60);
+        snapshot(&engine);
+        shop.clock.advance(DAY);
+    }
+    drop(engine);
+    let compacted = compact_folder(&data, None, None, 1).expect("compacted");
+    assert_eq!((compacted.first_seq, compacted.snapshots.len()), (1, 2));
+
+    std::fs::remove_dir_all(&data).expect("the disk is lost");
+    let engine = shop.try_open(settings).expect("an engine");
+    assert_eq!(engine.recovered().snapshot_seq, 0, "nothing but the mirror");
+    let (code, _) = ask(&engine, PLACE, &order(0));
+    assert_eq!(code, 0, "the first answer again");
+    assert_eq!(engine.metrics().open_orders, 240);
 }
 
 #[test]

@@ -80,14 +80,16 @@ pub struct Policy {
     pub refusal_memory_hours: i64,
     /// Carries a confirmed order through review without a person.
     pub auto_review: bool,
-    /// Days after which an order that is over leaves memory for the archive; 0 never,
-    /// absent [`ARCHIVE_AFTER_DAYS`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub archive_after_days: Option<i64>,
+    /// Days after which an order that is over leaves memory for the archive; 0: never.
+    /// Left out then, so that a policy of before reads and is written as it was.
+    #[serde(skip_serializing_if = "is_never")]
+    pub archive_after_days: i64,
 }
 
-/// Days until an order that is over is archived, unless the policy says otherwise.
-pub const ARCHIVE_AFTER_DAYS: i64 = 30;
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_never(days: &i64) -> bool {
+    *days == 0
+}
 
 impl Default for Policy {
     fn default() -> Self {
@@ -112,7 +114,7 @@ impl Default for Policy {
             quotas: Quotas::default(),
             refusal_memory_hours: 24,
             auto_review: false,
-            archive_after_days: None,
+            archive_after_days: 0,
         }
     }
 }
@@ -176,7 +178,7 @@ impl Policy {
                 1,
                 24 * 366,
             ),
-            ("archive_after_days", self.archive_days(), 0, 3_660),
+            ("archive_after_days", self.archive_after_days, 0, 3_660),
         ];
         for (key, value, minimum, maximum) in ranges {
             if !(minimum..=maximum).contains(&value) {
@@ -264,15 +266,10 @@ impl Policy {
         self.outage_credit_minutes * MINUTE
     }
 
-    fn archive_days(&self) -> i64 {
-        self.archive_after_days.unwrap_or(ARCHIVE_AFTER_DAYS)
-    }
-
     /// How long an order that is over stays in memory; none for ever.
     #[must_use]
     pub fn archive_after_ms(&self) -> Option<Millis> {
-        let days = self.archive_days();
-        (days > 0).then_some(days * DAY)
+        (self.archive_after_days > 0).then_some(self.archive_after_days * DAY)
     }
 
     #[must_use]

@@ -292,7 +292,10 @@ pub fn compact_folder(
     take(&stores)?;
     let snapshots = Snapshots::in_folder(path).list()?;
     let first_seq_before = stores.reader.first_seq();
-    if let [_, older] = snapshots[..] {
+    // The mirror alone must be enough, and has no snapshots.
+    if let [_, older] = snapshots[..]
+        && super::mirror_of(path)?.is_none()
+    {
         let since = Clock::System(SystemClock::default()).now() - Millis::from(keep_days) * DAY;
         let before_seq = first_since(stores.reader.as_ref(), older, since)?;
         stores

@@ -481,6 +481,14 @@ impl Drop for Engine {
 }
 
 impl Shared {
+    /// True if the data folder has a second copy of its journal.
+    fn is_mirrored(&self) -> Result<bool, OpenError> {
+        match &self.settings.path {
+            Some(path) => Ok(mirror_of(path)?.is_some()),
+            None => Ok(false),
+        }
+    }
+
     fn phase(&self) -> Phase {
         if self.writer.poisoned() {
             return Phase::Failed;

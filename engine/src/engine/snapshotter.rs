@@ -130,10 +130,12 @@ pub(super) fn take(shared: &Shared) -> Result<Option<Head>, OpenError> {
         }
     };
     counts.last_seq.store(head.seq, Ordering::Relaxed);
-    // Who takes over a journal in Redis has no snapshot of ours, and needs all of it.
+    // Who takes over a journal in Redis has no snapshot of ours, and needs all of it; so
+    // does who has only the mirror left.
     if let [_, older] = snapshots.list()?[..]
         && shared.settings.keep_days > 0
         && !shared.settings.journal.is_redis()
+        && !shared.is_mirrored()?
         // A clock that is wrong would make everything old.
         && shared.clock.steps().1 == 0
         && shared.core.lock().frozen_at().is_none()
