@@ -12,7 +12,7 @@ from tests.conftest import Server
 
 @pytest.fixture(scope="module")
 def operator(server: Server) -> Iterator[Client]:
-    with Client(server.address, token=server.token) as operator:
+    with Client(server.address, token=server.token, coalesce=False) as operator:
         operator.receive_stock(request_id=rid(), sku="cup", warehouse="hz", quantity=10**6)
         yield operator
 

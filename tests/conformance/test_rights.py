@@ -39,7 +39,7 @@ def matrix(server: Server) -> dict[tuple[str, str], tuple[str, str, str]]:
     """How an empty request of each kind of caller ends, by caller and method."""
     found = {}
     with (
-        Client(server.address, token=server.token) as operator,
+        Client(server.address, token=server.token, coalesce=False) as operator,
         grpc.insecure_channel(server.address) as channel,
     ):
         callers: dict[str, str | None] = {

@@ -52,11 +52,11 @@ async def test_only_the_greedy_merchant_is_told_to_wait(
     slow = inject("fdatasync", "delay_enter=1500000", "20+")
     server = start_server(tmp_path / "data", "--front", front, under=slow)
     try:
-        with Client(server.address, token=server.token) as operator:
+        with Client(server.address, token=server.token, coalesce=False) as operator:
             tokens = {}
             for merchant in ("greedy", "modest"):
                 tokens[merchant] = issue(operator, "ADMIN", merchant)
-                with Client(server.address, token=tokens[merchant]) as own:
+                with Client(server.address, token=tokens[merchant], coalesce=False) as own:
                     own.receive_stock(request_id=rid(), sku="cup", warehouse="hz", quantity=10**6)
             greedy, modest = await flood(server, tokens["greedy"], tokens["modest"])
             assert set(modest) == {"OK"}, modest

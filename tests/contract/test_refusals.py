@@ -124,7 +124,7 @@ def house(front: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hous
     )
     assert process.stdout is not None
     server = Server(process, data, json.loads(process.stdout.readline()))
-    with Client(server.address, token=server.token) as client:
+    with Client(server.address, token=server.token, coalesce=False) as client:
         yield House(server, client)
     process.kill()
     process.wait(10)
@@ -206,13 +206,13 @@ def _(house: House) -> None:
 
 @provokes("UNAUTHENTICATED")
 def _(house: House) -> None:
-    with Client(house.server.address, token="nobody") as stranger:
+    with Client(house.server.address, token="nobody", coalesce=False) as stranger:
         stranger.get_engine_status()
 
 
 @provokes("PERMISSION_DENIED")
 def _(house: House) -> None:
-    with Client(house.server.address, token=house.issue("PICKER")) as picker:
+    with Client(house.server.address, token=house.issue("PICKER"), coalesce=False) as picker:
         picker.publish_policy(request_id=rid(), policy_json="{}")
 
 
@@ -525,7 +525,7 @@ def test_a_journal_that_cannot_be_written_says_so_and_loses_nothing(
 ) -> None:
     """COMMIT_UNKNOWN: the disk refuses, the server stops, a restart knows what counts."""
     server = start_server(tmp_path / "data", "--front", front)
-    with Client(server.address, token=server.token, retry=False) as client:
+    with Client(server.address, token=server.token, retry=False, coalesce=False) as client:
         house = House(server, client)
         sku = house.sku(1_000_000_000)
         kept = house.one(sku)
@@ -538,7 +538,7 @@ def test_a_journal_that_cannot_be_written_says_so_and_loses_nothing(
         assert raised.value.reason == "COMMIT_UNKNOWN"
     assert server.process.wait(20) != 0
     again = start_server(tmp_path / "data", "--front", front)
-    with Client(again.address, token=again.token) as client:
+    with Client(again.address, token=again.token, coalesce=False) as client:
         for number in (kept, *told[::100], *told[-1:]):
             assert client.get_order(number).order.hold_state == "HELD"
         assert client.get_engine_status().live_holds >= 1 + len(told)
@@ -550,7 +550,7 @@ def test_a_disk_without_room_takes_no_orders_and_serves_those_there_are(
     tmp_path: Path, front: str
 ) -> None:
     server = start_server(tmp_path / "data", "--front", front)
-    with Client(server.address, token=server.token) as client:
+    with Client(server.address, token=server.token, coalesce=False) as client:
         house = House(server, client)
         sku = house.sku(10)
         first = an_order(sku)
@@ -558,7 +558,7 @@ def test_a_disk_without_room_takes_no_orders_and_serves_those_there_are(
         released = house.one(sku)
     assert server.stop() == 0
     server = start_server(tmp_path / "data", "--front", front, "--low-water-mib", "1048576")
-    with Client(server.address, token=server.token) as client:
+    with Client(server.address, token=server.token, coalesce=False) as client:
         with pytest.raises(holdfast.Refused) as raised:
             client.place_order(**an_order(sku))
         assert (raised.value.reason, raised.value.code) == ("DISK_SHORT", "RESOURCE_EXHAUSTED")

@@ -26,7 +26,7 @@ def rid() -> str:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[Client]:
-    with Client(server.address, token=server.token) as client:
+    with Client(server.address, token=server.token, coalesce=False) as client:
         yield client
 
 
@@ -160,7 +160,7 @@ def test_a_floor_credential_acts_as_itself_only(client: Client, server: Server) 
     client.override_parcel(
         request_id=rid(), parcel_id="F1/1", node="WAREHOUSE_ASSIGNED", reason="test"
     )
-    with Client(server.address, token=issue(client, "PICKER")) as picker:
+    with Client(server.address, token=issue(client, "PICKER"), coalesce=False) as picker:
         with pytest.raises(holdfast.PermissionDenied):
             picker.advance_parcel(
                 request_id=rid(), parcel_id="F1/1", node="PICKING", role="SUPERVISOR"
@@ -171,7 +171,7 @@ def test_a_floor_credential_acts_as_itself_only(client: Client, server: Server) 
 
 def test_a_revoked_credential_is_refused_at_once(client: Client, server: Server) -> None:
     secret = issue(client, "OBSERVER")
-    with Client(server.address, token=secret) as observer:
+    with Client(server.address, token=secret, coalesce=False) as observer:
         observer.get_engine_status()
         digest = hashlib.sha256(secret.encode()).digest()
         assert client.revoke_token(request_id=rid(), token_sha256=digest).revoked == 1
@@ -183,7 +183,7 @@ def test_another_merchants_order_does_not_exist(client: Client, server: Server) 
     stock(client, "mine")
     place(client, "M1", "mine")
     other = issue(client, "ADMIN", merchant="other-shop")
-    with Client(server.address, token=other) as stranger:
+    with Client(server.address, token=other, coalesce=False) as stranger:
         with pytest.raises(holdfast.NotFound) as refused:
             stranger.get_order("M1")
         assert refused.value.reason == "ORDER_NOT_FOUND"
@@ -255,7 +255,7 @@ def test_parallel_calls_with_one_key_have_one_effect(client: Client, server: Ser
     seqs: list[int] = []
 
     def call() -> None:
-        with Client(server.address, token=server.token) as own:
+        with Client(server.address, token=server.token, coalesce=False) as own:
             result = own.place_order(
                 request_id=request_id,
                 order_number="P1",
@@ -394,12 +394,12 @@ def test_metrics_speak_of_calls_and_of_the_journal(server: Server, client: Clien
 
 def test_sigterm_drains_and_a_restart_knows_every_order(tmp_path: Path, front: str) -> None:
     server = start_server(tmp_path / "data", "--front", front)
-    with Client(server.address, token=server.token) as client:
+    with Client(server.address, token=server.token, coalesce=False) as client:
         stock(client, "drain")
         place(client, "D1", "drain")
     assert server.stop() == 0
     again = start_server(tmp_path / "data", "--front", front)
-    with Client(again.address, token=again.token) as client:
+    with Client(again.address, token=again.token, coalesce=False) as client:
         assert client.get_order("D1").order.hold_state == "HELD"
     again.process.kill()
     again.process.wait(10)
@@ -416,7 +416,7 @@ def test_kill_9_loses_no_acknowledged_order(tmp_path: Path, front: str) -> None:
     acknowledged: list[str] = []
     for round_ in range(3):
         server = start_server(tmp_path / "data", "--front", front)
-        with Client(server.address, token=server.token, retry=False) as client:
+        with Client(server.address, token=server.token, retry=False, coalesce=False) as client:
             stock(client, "kill", 1_000)
             stop = threading.Timer(0.4, server.process.kill)
             stop.start()
@@ -425,7 +425,7 @@ def test_kill_9_loses_no_acknowledged_order(tmp_path: Path, front: str) -> None:
             stop.join()
         server.process.wait(10)
     server = start_server(tmp_path / "data", "--front", front)
-    with Client(server.address, token=server.token) as client:
+    with Client(server.address, token=server.token, coalesce=False) as client:
         for number in acknowledged:
             assert client.get_order(number).order_number == number
         assert client.audit().findings == ()

@@ -40,7 +40,9 @@ class House:
 
     def connect(self) -> Client:
         # Each call once: what they do not know is part of their history.
-        return Client(f"127.0.0.1:{self.port}", token=self.token, deadline_s=5.0, retry=False)
+        return Client(
+            f"127.0.0.1:{self.port}", token=self.token, deadline_s=5.0, retry=False, coalesce=False
+        )
 
     def shoppers(self) -> Shoppers:
         return Shoppers(self.connect, self.history, SEED)
