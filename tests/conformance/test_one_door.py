@@ -81,6 +81,35 @@ def test_a_port_is_not_shared(server: Server, tmp_path: Path, front: str) -> Non
         assert raised.value.reason == "ADDRESS_UNAVAILABLE"
 
 
+def test_a_killed_server_leaves_a_socket_only_until_the_next_start(tmp_path: Path) -> None:
+    rooms = tmp_path / "rooms"
+    rooms.mkdir()
+    env = {"TMPDIR": str(rooms)}
+
+    def start(name: str) -> Server:
+        return start_server(tmp_path / name, "--front", "native", env=env)
+
+    killed = start("killed")
+    left = set(rooms.iterdir())
+    living = start("living")
+    try:
+        assert len(left) == 1
+        assert left < set(rooms.iterdir()), "a living server keeps its room"
+        killed.process.kill()
+        killed.process.wait(PATIENCE_S)
+        again = start("killed")
+        try:
+            assert not left & set(rooms.iterdir())
+            assert len(list(rooms.iterdir())) == 2
+            with Client(living.address, token=living.token) as operator:
+                assert operator.get_lifecycle()
+        finally:
+            again.stop()
+    finally:
+        living.stop()
+    assert not list(rooms.iterdir())
+
+
 def test_draining_tells_first_finishes_what_is_begun_and_ends(tmp_path: Path, front: str) -> None:
     """NOT_SERVING while the port still answers; then no acknowledged order is lost."""
     server = start_server(tmp_path / "data", "--front", front, "--drain-grace-s", "3")

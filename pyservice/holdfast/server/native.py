@@ -5,7 +5,9 @@ so that callers see one door. What it noted of calls is written here, in its own
 """
 
 import asyncio
+import contextlib
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -16,6 +18,9 @@ from holdfast.server.settings import ServerSettings
 
 # How often the front's notes are written.
 _WRITE_S: Final = 0.1
+_PREFIX: Final = "holdfast-front-"
+# A service that lives takes a connection at once.
+_PROBE_S: Final = 0.1
 
 
 class NativeFront:
@@ -33,7 +38,8 @@ class NativeFront:
         self._max_message = max_message
         self._observer = observer
         # Not in the data folder: a socket's path may have 107 bytes.
-        self._folder = Path(tempfile.mkdtemp(prefix="holdfast-"))
+        _sweep(Path(tempfile.gettempdir()))
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self._front: _engine.NativeFront | None = None
         self._writing: asyncio.Task[None] | None = None
 
@@ -109,3 +115,14 @@ class NativeFront:
             self._observer.write(path, request, code, seconds, reason)
         if lost:
             self._observer.lost(lost)
+
+
+def _sweep(folder: Path) -> None:
+    """Removes the sockets of servers that were killed: nobody listens there any more."""
+    for left in folder.glob(f"{_PREFIX}*/service"):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_PROBE_S)
+            try:
+                probe.connect(str(left))
+            except ConnectionRefusedError:
+                shutil.rmtree(left.parent, ignore_errors=True)
