@@ -5,13 +5,13 @@
 //! them in memory, and a run that nobody names.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use prost::Message;
 
+use super::beside::Beside;
 use super::{Phase, Shared};
 use crate::archive::{Archive, ArchiveError, By};
 use crate::domain::orders::archived::Archived;
@@ -28,8 +28,6 @@ const BREATH: Duration = Duration::from_millis(5);
 const PAUSE: Duration = Duration::from_secs(60);
 /// A journal that is away keeps nobody waiting longer, since a stop waits for this thread.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Others go first.
-const NICE: i32 = 19;
 
 /// What came of archiving so far.
 #[derive(Debug, Default)]
@@ -48,35 +46,10 @@ pub enum ArchivingError {
     Commit(#[from] CommitError),
 }
 
-/// The archiver's thread. Stops when told to.
-#[derive(Debug)]
-pub(super) struct Archiver {
-    stop: mpsc::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Archiver {
-    pub(super) fn start(shared: &Arc<Shared>) -> Self {
-        let (stop, stopped) = mpsc::channel();
-        let weak = Arc::downgrade(shared);
-        let thread = thread::Builder::new()
-            .name("holdfast-archive".into())
-            .spawn(move || {
-                // Refused where the system does not know it; it is a courtesy.
-                let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
-                let mut nap = LOOK_EVERY;
-                while stopped.recv_timeout(nap) == Err(mpsc::RecvTimeoutError::Timeout) {
-                    nap = look(&weak);
-                }
-            })
-            .expect("the system gives a thread");
-        Self { stop, thread }
-    }
-
-    pub(super) fn stop(self) {
-        drop(self.stop);
-        let _ = self.thread.join();
-    }
+/// Starts the archiver.
+pub(super) fn start(shared: &Arc<Shared>) -> Beside {
+    let weak = Arc::downgrade(shared);
+    Beside::look("archive", LOOK_EVERY, move || look(&weak))
 }
 
 /// Archives a run if orders may go; gives how long to wait then.

@@ -6,6 +6,7 @@
 //! the lock.
 
 mod archiver;
+mod beside;
 mod folder;
 mod metrics;
 mod mirror;
@@ -60,13 +61,12 @@ pub use mirror::mirror_of;
 pub use settings::{ClockChoice, RedisSettings, Settings};
 pub use watch::Watch;
 
+use archiver::ArchiveCounts;
 pub use archiver::ArchivingError;
-use archiver::{ArchiveCounts, Archiver};
-use note::Notary;
-use scrubber::{ScrubCounts, Scrubber};
+use beside::Beside;
+use scrubber::ScrubCounts;
 use shares::{Part, Shares};
-use snapshotter::{SnapshotCounts, Snapshotter};
-use ticker::Ticker;
+use snapshotter::SnapshotCounts;
 
 /// A call from any front. Everything about it except the socket is here.
 #[derive(Debug, Clone, Copy)]
@@ -172,11 +172,11 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
-    ticker: Option<Ticker>,
-    scrubber: Option<Scrubber>,
-    snapshotter: Option<Snapshotter>,
-    archiver: Option<Archiver>,
-    notary: Option<Notary>,
+    ticker: Option<Beside>,
+    scrubber: Option<Beside>,
+    snapshotter: Option<Beside>,
+    archiver: Option<Beside>,
+    notary: Option<Beside>,
 }
 
 /// What opening an engine found.
@@ -262,13 +262,13 @@ impl Engine {
             _lock: stores.lock,
         });
         shared.issue_bootstrap_token()?;
-        let ticker = Some(Ticker::start(&shared));
+        let ticker = Some(ticker::start(&shared));
         let scrubber = (shared.settings.scrub_every_s > 0)
-            .then(|| Scrubber::start(&shared, Duration::from_secs(shared.settings.scrub_every_s)));
-        let notary = (shared.settings.journal.is_redis()).then(|| Notary::start(&shared));
+            .then(|| scrubber::start(&shared, Duration::from_secs(shared.settings.scrub_every_s)));
+        let notary = (shared.settings.journal.is_redis()).then(|| note::start(&shared));
         let snapshotter = (shared.snapshots.is_some() && shared.settings.snapshot_every > 0)
-            .then(|| Snapshotter::start(&shared));
-        let archiver = shared.archive.is_some().then(|| Archiver::start(&shared));
+            .then(|| snapshotter::start(&shared));
+        let archiver = shared.archive.is_some().then(|| archiver::start(&shared));
         Ok(Self {
             shared,
             ticker,
@@ -460,7 +460,10 @@ impl Engine {
             archiver.stop();
         }
         if let Some(snapshotter) = self.snapshotter.take() {
-            snapshotter.stop(&self.shared);
+            if let Some(snapshots) = &self.shared.snapshots {
+                snapshots.stop();
+            }
+            snapshotter.stop();
         }
         if let Some(scrubber) = self.scrubber.take() {
             scrubber.stop();

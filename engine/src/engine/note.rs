@@ -5,13 +5,12 @@
 //! It is written beside the journal thread, about once a second, and may lag as much.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::beside::Beside;
 use super::{OpenError, Shared};
 use crate::journal::{
     Disk, Folder, JournalError, Mode, Reader, Recovery, StreamError, read_up_to, replace_file,
@@ -132,50 +131,29 @@ fn failed(folder: &Path) -> impl FnOnce(std::io::Error) -> JournalError {
     JournalError::io("write", PathBuf::from(folder).join(NAME))
 }
 
-/// The thread that writes the note. Stops when told to.
-#[derive(Debug)]
-pub(super) struct Notary {
-    stop: mpsc::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Notary {
-    pub(super) fn start(shared: &Arc<Shared>) -> Self {
-        let (stop, stopped) = mpsc::channel();
-        let weak = Arc::downgrade(shared);
-        let said = AtomicBool::new(false);
-        let thread = thread::Builder::new()
-            .name("holdfast-note".into())
-            .spawn(move || {
-                let mut noted = 0;
-                loop {
-                    let waited = stopped.recv_timeout(EVERY);
-                    let Some(shared) = weak.upgrade() else { return };
-                    match take(&shared, noted) {
-                        Ok(seq) => noted = seq,
-                        // The server may be away; the journal thread says so.
-                        Err(error) if !said.swap(true, Ordering::Relaxed) => {
-                            let detail = error.to_string();
-                            eprintln!(
-                                r#"{{"level":"warning","event":"note_failed","detail":{detail:?}}}"#
-                            );
-                        }
-                        Err(_) => {}
-                    }
-                    if waited != Err(mpsc::RecvTimeoutError::Timeout) {
-                        return;
-                    }
+/// Starts the thread that writes the note, and writes the last one when told to stop.
+pub(super) fn start(shared: &Arc<Shared>) -> Beside {
+    let weak = Arc::downgrade(shared);
+    Beside::start("note", move |stopped| {
+        let (mut noted, mut said) = (0, false);
+        loop {
+            let waited = stopped.recv_timeout(EVERY);
+            let Some(shared) = weak.upgrade() else { return };
+            match take(&shared, noted) {
+                Ok(seq) => noted = seq,
+                // The server may be away; the journal thread says so.
+                Err(error) if !said => {
+                    said = true;
+                    let detail = error.to_string();
+                    eprintln!(r#"{{"level":"warning","event":"note_failed","detail":{detail:?}}}"#);
                 }
-            })
-            .expect("the system gives a thread");
-        Self { stop, thread }
-    }
-
-    /// Writes the last note and ends the thread.
-    pub(super) fn stop(self) {
-        drop(self.stop);
-        let _ = self.thread.join();
-    }
+                Err(_) => {}
+            }
+            if waited != Err(mpsc::RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    })
 }
 
 /// Notes what is durable now, if that is more than was noted.

@@ -3,10 +3,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak, mpsc};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Shared;
+use super::beside::Beside;
 use crate::vault::DocumentRef;
 
 /// Bytes a second: a scrub must not be felt by whoever waits for the same disk.
@@ -29,34 +29,16 @@ pub(super) struct ScrubCounts {
     pub failures: AtomicU64,
 }
 
-/// The scrubber's thread. Stops when told to.
-#[derive(Debug)]
-pub(super) struct Scrubber {
-    stop: mpsc::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Scrubber {
-    pub(super) fn start(shared: &Arc<Shared>, every: Duration) -> Self {
-        let (stop, stopped) = mpsc::channel();
-        let weak = Arc::downgrade(shared);
-        let thread = thread::Builder::new()
-            .name("holdfast-scrub".into())
-            .spawn(move || {
-                while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
-                    let mut pace = Pace::new(&stopped);
-                    scrub_journal(&weak, &mut pace);
-                    scrub_documents(&weak, &mut pace);
-                }
-            })
-            .expect("the system gives a thread");
-        Self { stop, thread }
-    }
-
-    pub(super) fn stop(self) {
-        drop(self.stop);
-        let _ = self.thread.join();
-    }
+/// Starts the scrubber.
+pub(super) fn start(shared: &Arc<Shared>, every: Duration) -> Beside {
+    let weak = Arc::downgrade(shared);
+    Beside::start("scrub", move |stopped| {
+        while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let mut pace = Pace::new(stopped);
+            scrub_journal(&weak, &mut pace);
+            scrub_documents(&weak, &mut pace);
+        }
+    })
 }
 
 /// Pauses after each stride, until it is told to stop: then it runs through.

@@ -3,13 +3,13 @@
 
 use std::ops::ControlFlow as Flow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use prost::Message;
 
+use super::beside::Beside;
 use super::{OpenError, Shared, is_promised, replay};
 use crate::domain::event::Record;
 use crate::domain::time::{DAY, Millis};
@@ -20,8 +20,6 @@ use crate::snapshots::{Head, SnapshotError};
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// After a failure it waits so long.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Others go first.
-const NICE: i32 = 19;
 
 /// What came of snapshots so far.
 #[derive(Debug, Default)]
@@ -34,38 +32,10 @@ pub(super) struct SnapshotCounts {
     turn: Mutex<()>,
 }
 
-/// The snapshotter's thread. Stops when told to.
-#[derive(Debug)]
-pub(super) struct Snapshotter {
-    stop: mpsc::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Snapshotter {
-    pub(super) fn start(shared: &Arc<Shared>) -> Self {
-        let (stop, stopped) = mpsc::channel();
-        let weak = Arc::downgrade(shared);
-        let thread = thread::Builder::new()
-            .name("holdfast-snapshot".into())
-            .spawn(move || {
-                // Refused where the system does not know it; it is a courtesy.
-                let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
-                let mut nap = LOOK_EVERY;
-                while stopped.recv_timeout(nap) == Err(mpsc::RecvTimeoutError::Timeout) {
-                    nap = look(&weak);
-                }
-            })
-            .expect("the system gives a thread");
-        Self { stop, thread }
-    }
-
-    pub(super) fn stop(self, shared: &Shared) {
-        if let Some(snapshots) = &shared.snapshots {
-            snapshots.stop();
-        }
-        drop(self.stop);
-        let _ = self.thread.join();
-    }
+/// Starts the snapshotter.
+pub(super) fn start(shared: &Arc<Shared>) -> Beside {
+    let weak = Arc::downgrade(shared);
+    Beside::look("snapshot", LOOK_EVERY, move || look(&weak))
 }
 
 /// Takes a snapshot if it is time; gives how long to wait then.

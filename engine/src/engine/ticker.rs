@@ -1,11 +1,11 @@
 //! The ticker: lets deadlines fall due, and stamps the time while holds live.
 
 use std::sync::{Arc, Weak, mpsc};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use prost::Message;
 
+use super::beside::Beside;
 use super::{Phase, Shared};
 use crate::domain::time::{Millis, SECOND};
 
@@ -15,29 +15,10 @@ const NAP: Duration = Duration::from_millis(20);
 /// Between two bounded ticks requests get the lock.
 const BREATH: Duration = Duration::from_micros(200);
 
-/// The ticker's thread. Stops when told to, or when its engine is gone.
-#[derive(Debug)]
-pub(super) struct Ticker {
-    stop: mpsc::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Ticker {
-    pub(super) fn start(shared: &Arc<Shared>) -> Self {
-        let (stop, stopped) = mpsc::channel();
-        let weak = Arc::downgrade(shared);
-        let thread = thread::Builder::new()
-            .name("holdfast-ticker".into())
-            .spawn(move || run(&weak, &stopped))
-            .expect("the system gives a thread");
-        Self { stop, thread }
-    }
-
-    pub(super) fn stop(self) {
-        // A ticker that has ended by itself no longer listens.
-        let _ = self.stop.send(());
-        let _ = self.thread.join();
-    }
+/// Starts the ticker. It ends when told to, or when its engine is gone.
+pub(super) fn start(shared: &Arc<Shared>) -> Beside {
+    let weak = Arc::downgrade(shared);
+    Beside::start("ticker", move |stopped| run(&weak, stopped))
 }
 
 fn run(shared: &Weak<Shared>, stopped: &mpsc::Receiver<()>) {
