@@ -1058,6 +1058,30 @@ impl Shared {
         }
     }
 
+    /// Asks the state, and where it refuses, once more with the archived order of this name
+    /// in it: what left memory was in the archive before.
+    fn ask<T>(
+        &self,
+        merchant: &str,
+        order: Option<&str>,
+        question: impl Fn(&State) -> Result<T, Refusal>,
+    ) -> Result<(MutexGuard<'_, State>, Result<T, Refusal>), Refusal> {
+        let state = self.core.lock();
+        let answer = question(&state);
+        if answer.is_ok() || order.is_none() {
+            return Ok((state, answer));
+        }
+        // Files are read without the lock.
+        drop(state);
+        let (archived, _) = self.look_up(merchant, order, By::AnyName)?;
+        let mut state = self.core.lock();
+        let answer = match archived {
+            Some(archived) => state.with_archived(&archived, |state| question(state)),
+            None => answer,
+        };
+        Ok((state, answer))
+    }
+
     /// A read: exact at its instant, sent when what it saw is durable.
     fn query(
         &self,
@@ -1080,24 +1104,11 @@ impl Shared {
             persistence: self.persistence(),
             clock_step_ms: self.clock.steps().1,
         };
-        let mut state = self.core.lock();
-        let mut answer = queries::answer(query, &state, merchant, &facts, locale);
-        if answer.is_err()
-            && let Some(name) = query.order()
-        {
-            drop(state);
-            // What left memory was in the archive before.
-            let archived = match self.look_up(merchant, Some(name), By::AnyName) {
-                Ok((archived, _)) => archived,
-                Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
-            };
-            state = self.core.lock();
-            if let Some(archived) = archived {
-                answer = state.with_archived(&archived, |state| {
-                    queries::answer(query, state, merchant, &facts, locale)
-                });
-            }
-        }
+        let question = |state: &State| queries::answer(query, state, merchant, &facts, locale);
+        let (state, answer) = match self.ask(merchant, query.order(), question) {
+            Ok(asked) => asked,
+            Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
+        };
         let seq = state.seq();
         match answer {
             Ok(payload) => Step::After {
@@ -1123,21 +1134,11 @@ impl Shared {
         merchant: &str,
         locale: Locale,
     ) -> Step {
-        let mut state = self.core.lock();
-        let mut found = queries::document_ref(&state, merchant, order_number);
-        if found.is_err() {
-            drop(state);
-            let archived = match self.look_up(merchant, Some(order_number), By::AnyName) {
-                Ok((archived, _)) => archived,
-                Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
-            };
-            state = self.core.lock();
-            if let Some(archived) = archived {
-                found = state.with_archived(&archived, |state| {
-                    queries::document_ref(state, merchant, order_number)
-                });
-            }
-        }
+        let question = |state: &State| queries::document_ref(state, merchant, order_number);
+        let (mut state, found) = match self.ask(merchant, Some(order_number), question) {
+            Ok(asked) => asked,
+            Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
+        };
         let (order, reference) = match found {
             Ok(found) => found,
             Err(refusal) => {
