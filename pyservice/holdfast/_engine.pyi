@@ -80,7 +80,7 @@ class Engine:
         """Say that they have come; 2 ms after `gather` nothing waits for it any more."""
 
     def completions_fd(self) -> int:
-        """The descriptor that becomes readable once per commit group."""
+        """Readable for each commit group with answers or with an open stream of events."""
 
     def take_completions(self) -> list[tuple[int, int, bytes]]:
         """Answers that are ready: ticket, gRPC code, payload."""

@@ -1,7 +1,9 @@
-//! Completed calls on their way to an event loop: one wake-up a commit group.
+//! Completed calls on their way to an event loop: one wake-up a commit group that the
+//! loop has something of. A native front's calls never wake it.
 
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use holdfast_engine::engine::Reply;
 use parking_lot::Mutex;
@@ -14,6 +16,18 @@ pub struct Completions {
     fd: OwnedFd,
     /// Somebody reads the descriptor; until then nothing is signalled.
     watched: AtomicBool,
+    /// Open streams of events: every group may have something for them.
+    streams: AtomicUsize,
+}
+
+/// A stream of events that wants to be woken, as long as it lives.
+#[derive(Debug)]
+pub struct Listening(Arc<Completions>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Completions {
@@ -23,6 +37,7 @@ impl Completions {
             ready: Mutex::new(Vec::new()),
             fd,
             watched: AtomicBool::new(false),
+            streams: AtomicUsize::new(0),
         })
     }
 
@@ -30,10 +45,20 @@ impl Completions {
         self.ready.lock().push((ticket, reply));
     }
 
-    /// Wakes the loop, once for everything that is ready. Streams are woken by
-    /// the same signal, so it is sent for groups without completions too.
+    /// Wakes the loop from now on for every group, until what it gives is dropped.
+    pub fn listen(self: &Arc<Self>) -> Listening {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        // Whoever listens looks for events next, and the journal's thread, which has made
+        // them durable, looks who listens: one of the two sees the other.
+        fence(Ordering::SeqCst);
+        Listening(Arc::clone(self))
+    }
+
+    /// Wakes the loop, once for everything that is ready.
     pub fn signal(&self) {
-        if self.watched.load(Ordering::Relaxed) {
+        fence(Ordering::SeqCst);
+        let is_wanted = self.streams.load(Ordering::Relaxed) > 0 || !self.ready.lock().is_empty();
+        if is_wanted && self.watched.load(Ordering::Relaxed) {
             // A full counter means that a wake-up is on its way already.
             let _ = rustix::io::write(&self.fd, &1_u64.to_ne_bytes());
         }

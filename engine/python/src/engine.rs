@@ -152,7 +152,8 @@ impl Engine {
         self.with(Inner::flush)
     }
 
-    /// The descriptor that becomes readable once per commit group.
+    /// The descriptor that becomes readable for each commit group with answers, or with
+    /// an open stream of events.
     fn completions_fd(&self) -> PyResult<i32> {
         self.check_owner()?;
         Ok(self.completions.watch())
@@ -190,6 +191,8 @@ impl Engine {
             deadline: None,
             locale,
         };
+        // Before the stream looks for its first events.
+        let listening = self.completions.listen();
         let watch = self
             .inner
             .read()
@@ -197,7 +200,7 @@ impl Engine {
             .map(|inner| inner.watch(call))
             .ok_or_else(|| closed(py))?;
         watch
-            .map(|inner| Watch::new(inner, self.owner))
+            .map(|inner| Watch::new(inner, self.owner, listening))
             .map_err(|reply| refused(py, &reply))
     }
 

@@ -5,6 +5,7 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::completions::Listening;
 use crate::error::{check_owner, refused};
 
 /// An open stream; `take` never blocks.
@@ -14,13 +15,15 @@ pub struct Watch {
     inner: Mutex<Inner>,
     /// The process of the engine: a forked child may find the lock held.
     owner: u32,
+    _listening: Listening,
 }
 
 impl Watch {
-    pub const fn new(inner: Inner, owner: u32) -> Self {
+    pub const fn new(inner: Inner, owner: u32, listening: Listening) -> Self {
         Self {
             inner: Mutex::new(inner),
             owner,
+            _listening: listening,
         }
     }
 }

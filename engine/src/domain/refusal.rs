@@ -144,9 +144,9 @@ impl Refusal {
 
     /// A field of the request is wrong: its path, its value, and what is expected.
     #[must_use]
-    pub fn field(path: impl Into<String>, value: impl ToString, expected: impl ToString) -> Self {
+    pub fn field(path: impl ToString, value: impl ToString, expected: impl ToString) -> Self {
         Self::new(RefusalCode::FieldInvalid)
-            .fact("field", path.into())
+            .fact("field", path)
             .fact("value", value)
             .fact("expected", expected)
     }

@@ -9,7 +9,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use prost::Message;
 
 use super::beside::Beside;
 use super::{Phase, Shared};
@@ -108,7 +107,7 @@ pub(super) fn one_run(shared: &Shared) -> Result<usize, ArchivingError> {
     let left = {
         let mut state = shared.core.lock();
         let record = state.archive(&orders, run, shared.clock.now());
-        record.map(|record| shared.writer.append(&record.encode_to_vec()))
+        record.map(|record| shared.writer.append_message(&record))
     };
     let Some(seq) = left else {
         // One of them changed meanwhile; the next look takes what is over then.

@@ -38,7 +38,7 @@ use crate::domain::inventory::board::Board;
 use crate::domain::orders::lifecycle::Role;
 use crate::domain::outcome::Answer;
 use crate::domain::refusal::{Refusal, RefusalCode};
-use crate::domain::state::{Decision, Finding, State};
+use crate::domain::state::{Decision, Finding, Merchant, State};
 use crate::journal::{
     CommitError, Disk, Durability, FileJournal, FileOptions, Folder, FolderLock, Journal,
     JournalError, MemoryJournal, Mode, Reader, Recovery, RedisJournal, Space, StreamError, Writer,
@@ -201,6 +201,15 @@ struct Caller {
     now: i64,
 }
 
+impl Caller {
+    fn of_request(&self) -> decode::Caller<'_> {
+        decode::Caller {
+            merchant: &self.merchant,
+            principal: &self.principal,
+        }
+    }
+}
+
 /// What a call waits for, and how it then answers.
 enum Step {
     Ready(Reply),
@@ -239,7 +248,7 @@ impl Engine {
         let flush = Arc::clone(&vault);
         let writer = Writer::start(stores.journal, Box::new(move || flush.sync()));
         let started = state.start(clock.now(), env!("CARGO_PKG_VERSION"));
-        writer.append(&started.encode_to_vec());
+        writer.append_message(&started);
         let shared = Arc::new(Shared {
             core: Mutex::new(state),
             writer,
@@ -340,7 +349,7 @@ impl Engine {
     pub fn watch(&self, call: Call<'_>) -> Result<Watch, Reply> {
         let locale = Locale::from_accept_language(call.locale);
         let admitted = self.shared.admit(&call).and_then(|(method, caller)| {
-            let request = decode::decode(method, call.request, &caller.principal)?;
+            let request = decode::decode(method, call.request, caller.of_request())?;
             Ok((request, caller.merchant))
         });
         match admitted.map_err(|refusal| Reply::refused(&refusal, locale))? {
@@ -524,7 +533,7 @@ impl Shared {
             Err(refusal) => return refused(refusal),
         };
         let in_stream = method.kind == Kind::BidiStream;
-        let taken = decode::decode(method, call.request, &caller.principal)
+        let taken = decode::decode(method, call.request, caller.of_request())
             .and_then(|request| Ok((self.take_part(&caller, &request)?, request)));
         let (part, request) = match taken {
             Ok(taken) => taken,
@@ -534,15 +543,12 @@ impl Shared {
                 return (Step::Ready(item), None);
             }
         };
-        let Caller {
-            merchant,
-            principal,
-            ..
-        } = caller;
         let step = match request {
-            Request::Command(decoded) => self.one(*decoded, &merchant, locale, in_stream),
-            Request::Batch(items) => self.batch(items, &merchant, locale),
-            Request::Query(query) => self.query(&query, &principal, &merchant, locale),
+            Request::Command(decoded) => self.one(decoded, &caller, locale, in_stream),
+            Request::Batch(items) => self.batch(items, locale),
+            Request::Query(query) => {
+                self.query(&query, &caller.principal, &caller.merchant, locale)
+            }
             Request::Watch(_) => {
                 return refused(
                     Refusal::new(RefusalCode::MethodUnknown).fact("method", call.method),
@@ -685,55 +691,47 @@ impl Shared {
         let mut state = self.core.lock();
         let now = self.clock.now();
         if let Decision::New(record) = state.submit(&submission, now) {
-            self.writer.append(&record.encode_to_vec());
+            self.writer.append_message(&record);
         }
         Ok(())
     }
 
     /// Decides one command and says what its reply waits for. `in_stream` wraps
     /// it as an item of a stream, refusals included.
-    fn one(&self, mut decoded: Decoded, merchant: &str, locale: Locale, in_stream: bool) -> Step {
-        if let Err(refusal) = self.may_name_merchant(&decoded, merchant) {
-            return Step::Ready(self.refuse_item(&refusal, locale, in_stream));
-        }
-        if let Err(refusal) = self.prepare(&mut decoded, merchant) {
-            return Step::Ready(self.refuse_item(&refusal, locale, in_stream));
-        }
-        let mut submissions = [decoded.submission(merchant)];
-        let mut state = match self.lock_for(&mut submissions) {
+    fn one(
+        &self,
+        mut decoded: Box<Decoded>,
+        caller: &Caller,
+        locale: Locale,
+        in_stream: bool,
+    ) -> Step {
+        let ready = may_name_merchant(&decoded, caller)
+            .and_then(|()| self.prepare(&mut decoded))
+            .and_then(|()| self.lock_for(&mut [&mut decoded.submission]));
+        let mut state = match ready {
             Ok(state) => state,
             Err(refusal) => return Step::Ready(self.refuse_item(&refusal, locale, in_stream)),
         };
         let now = self.clock.now();
-        match state.submit(&submissions[0], now) {
+        match state.submit(&decoded.submission, now) {
             Decision::New(record) => {
-                let seq = self.writer.append(&record.encode_to_vec());
+                let seq = self.writer.append_message(&*record);
                 debug_assert_eq!(seq, state.seq(), "the journal and the state count alike");
-                let reply = self.dress(
-                    &state,
-                    &decoded,
-                    merchant,
-                    &record,
-                    Receipt {
-                        seq,
-                        durability: self.durability,
-                        replayed: false,
-                        decided_at: record.at,
-                    },
-                    locale,
-                    in_stream,
-                );
-                self.after_commit(&decoded.command);
+                let receipt = Receipt {
+                    seq,
+                    durability: self.durability,
+                    replayed: false,
+                    decided_at: record.at,
+                };
+                let reply = self.dress(&state, &decoded, &record, receipt, locale, in_stream);
+                self.after_commit(&decoded.submission.command);
                 Step::After {
                     seq,
                     finish: Box::new(move |_| reply),
                 }
             }
             Decision::Repeat(seq) => {
-                let merchant = merchant.to_owned();
-                let finish = move |shared: &Shared| {
-                    shared.repeat(&decoded, &merchant, seq, locale, in_stream)
-                };
+                let finish = move |shared: &Shared| shared.repeat(&decoded, seq, locale, in_stream);
                 Step::After {
                     seq,
                     finish: Box::new(finish),
@@ -741,7 +739,7 @@ impl Shared {
             }
             Decision::Fresh(refusal, anyway) => {
                 if let Some(record) = anyway {
-                    self.writer.append(&record.encode_to_vec());
+                    self.writer.append_message(&*record);
                 }
                 let reply = self.refuse_item(&refusal, locale, in_stream);
                 Step::After {
@@ -753,7 +751,10 @@ impl Shared {
     }
 
     /// The state, and with each submission the archived order that it names, if it does.
-    fn lock_for(&self, submissions: &mut [Submission]) -> Result<MutexGuard<'_, State>, Refusal> {
+    fn lock_for(
+        &self,
+        submissions: &mut [&mut Submission],
+    ) -> Result<MutexGuard<'_, State>, Refusal> {
         loop {
             let mut seen = u64::MAX;
             for submission in &mut *submissions {
@@ -775,18 +776,6 @@ impl Shared {
         }
     }
 
-    /// Only the operator issues credentials of other merchants.
-    fn may_name_merchant(&self, decoded: &Decoded, merchant: &str) -> Result<(), Refusal> {
-        let operator = decode::RESERVED_ACTORS.contains(&decoded.caller.as_str());
-        if operator || decoded.merchant(merchant) == merchant {
-            return Ok(());
-        }
-        Err(Refusal::new(RefusalCode::PermissionDenied)
-            .fact("role", decoded.principal.role)
-            .fact("method", "IssueToken for another merchant")
-            .fact("allowed", "the operator's own credential"))
-    }
-
     fn refuse_item(&self, refusal: &Refusal, locale: Locale, in_stream: bool) -> Reply {
         if in_stream {
             Reply::ok(reply::stream_item(reply::refused_outcome(
@@ -799,8 +788,9 @@ impl Shared {
 
     /// Makes sure that there is room for a new order, seals its document and leaves
     /// only the reference in the command.
-    fn prepare(&self, decoded: &mut Decoded, merchant: &str) -> Result<(), Refusal> {
-        let Command::PlaceOrder(_) = &decoded.command else {
+    fn prepare(&self, decoded: &mut Decoded) -> Result<(), Refusal> {
+        let submission = &mut decoded.submission;
+        let Command::PlaceOrder(place) = &mut submission.command else {
             return Ok(());
         };
         let document = std::mem::take(&mut decoded.document);
@@ -809,22 +799,20 @@ impl Shared {
             return Ok(());
         }
         // A repeated order is answered from its record; its document is kept already.
-        let key = decoded.submission(merchant).key.key;
-        if self.core.lock().knows(key) {
+        if self.core.lock().knows(submission.key.key) {
             return Ok(());
         }
         if let Some((free, needed)) = short {
             return Err(disk_short(free, needed));
         }
-        let reference = self.vault.seal(merchant, &document).map_err(|error| {
+        let sealed = self.vault.seal(&submission.merchant, &document);
+        let reference = sealed.map_err(|error| {
             if error.is_storage_full() {
                 return disk_short(0, self.settings.low_water_bytes);
             }
             self.incident(&error.to_string())
         })?;
-        if let Command::PlaceOrder(place) = &mut decoded.command {
-            place.document = reference.as_bytes().to_vec();
-        }
+        place.document = reference.as_bytes().to_vec();
         Ok(())
     }
 
@@ -844,34 +832,22 @@ impl Shared {
     }
 
     /// The reply of a decided record.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one place where all parts of an answer meet"
-    )]
     fn dress(
         &self,
         state: &State,
         decoded: &Decoded,
-        merchant: &str,
         record: &Record,
         receipt: Receipt,
         locale: Locale,
         in_stream: bool,
     ) -> Reply {
         if in_stream {
-            let outcome = self.outcome(state, decoded, merchant, record, receipt, locale);
+            let outcome = self.outcome(state, decoded, record, receipt, locale);
             return Reply::ok(reply::stream_item(outcome));
         }
-        let merchant = decoded.merchant(merchant);
-        let names = state
-            .merchant(merchant)
-            .expect("a decided command has opened its merchant");
-        match record
-            .outcome
-            .as_ref()
-            .and_then(|outcome| outcome.answer.as_ref())
-        {
+        match answer_of(record) {
             Some(Answer::Done(done)) => {
+                let names = names(state, decoded);
                 Reply::ok(reply::encode(decoded, done, names, receipt, locale))
             }
             Some(Answer::Refused(refusal)) => Reply::refused(refusal, locale),
@@ -880,14 +856,7 @@ impl Shared {
     }
 
     /// The stored first answer of a repeated request.
-    fn repeat(
-        &self,
-        decoded: &Decoded,
-        merchant: &str,
-        seq: u64,
-        locale: Locale,
-        in_stream: bool,
-    ) -> Reply {
+    fn repeat(&self, decoded: &Decoded, seq: u64, locale: Locale, in_stream: bool) -> Reply {
         match self.stored(seq) {
             Ok(record) => {
                 let receipt = Receipt {
@@ -896,15 +865,8 @@ impl Shared {
                     replayed: true,
                     decided_at: record.at,
                 };
-                self.dress(
-                    &self.core.lock(),
-                    decoded,
-                    merchant,
-                    &record,
-                    receipt,
-                    locale,
-                    in_stream,
-                )
+                let state = self.core.lock();
+                self.dress(&state, decoded, &record, receipt, locale, in_stream)
             }
             Err(refusal) => self.refuse_item(&refusal, locale, in_stream),
         }
@@ -924,27 +886,24 @@ impl Shared {
     }
 
     /// Decides a batch in order; the reply waits for the last of it.
-    fn batch(&self, items: Vec<Result<Decoded, Refusal>>, merchant: &str, locale: Locale) -> Step {
-        let mut outcomes: Vec<Item> = Vec::with_capacity(items.len());
-        let mut sealed: Vec<Result<Decoded, Refusal>> = items;
-        for item in &mut sealed {
+    fn batch(&self, mut items: Vec<Result<Decoded, Refusal>>, locale: Locale) -> Step {
+        for item in &mut items {
             if let Ok(decoded) = item
-                && let Err(refusal) = self.prepare(decoded, merchant)
+                && let Err(refusal) = self.prepare(decoded)
             {
                 *item = Err(refusal);
             }
         }
-        let named =
-            |item: &Result<Decoded, Refusal>| Some(item.as_ref().ok()?.submission(merchant));
-        let mut submissions: Vec<Submission> = sealed.iter().filter_map(named).collect();
+        let sound = items.iter_mut().filter_map(|item| item.as_mut().ok());
+        let mut submissions: Vec<_> = sound.map(|decoded| &mut decoded.submission).collect();
         let mut state = match self.lock_for(&mut submissions) {
             Ok(state) => state,
             Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
         };
-        let mut submissions = submissions.into_iter();
+        let mut outcomes: Vec<Item> = Vec::with_capacity(items.len());
         let now = self.clock.now();
         let mut last = 0;
-        for item in sealed {
+        for item in items {
             let decoded = match item {
                 Ok(decoded) => decoded,
                 Err(refusal) => {
@@ -954,18 +913,16 @@ impl Shared {
                     continue;
                 }
             };
-            let submission = submissions.next().expect("each decoded item has one");
-            match state.submit(&submission, now) {
+            match state.submit(&decoded.submission, now) {
                 Decision::New(record) => {
-                    last = self.writer.append(&record.encode_to_vec());
+                    last = self.writer.append_message(&*record);
                     let receipt = Receipt {
                         seq: last,
                         durability: self.durability,
                         replayed: false,
                         decided_at: record.at,
                     };
-                    let outcome =
-                        self.outcome(&state, &decoded, merchant, &record, receipt, locale);
+                    let outcome = self.outcome(&state, &decoded, &record, receipt, locale);
                     outcomes.push(Item::Ready(Box::new(outcome)));
                 }
                 Decision::Repeat(seq) => {
@@ -977,7 +934,7 @@ impl Shared {
                 }
                 Decision::Fresh(refusal, anyway) => {
                     if let Some(record) = anyway {
-                        self.writer.append(&record.encode_to_vec());
+                        self.writer.append_message(&*record);
                     }
                     // It tells what others did, and waits for it.
                     last = state.seq();
@@ -986,13 +943,10 @@ impl Shared {
                 }
             }
         }
-        let merchant = merchant.to_owned();
         let finish = move |shared: &Shared| {
             let outcomes = outcomes.into_iter().map(|item| match item {
                 Item::Ready(outcome) => *outcome,
-                Item::Stored { decoded, seq } => {
-                    shared.stored_outcome(&decoded, &merchant, seq, locale)
-                }
+                Item::Stored { decoded, seq } => shared.stored_outcome(&decoded, seq, locale),
             });
             Reply::ok(reply::batch(outcomes.collect()))
         };
@@ -1005,7 +959,6 @@ impl Shared {
     fn stored_outcome(
         &self,
         decoded: &Decoded,
-        merchant: &str,
         seq: u64,
         locale: Locale,
     ) -> crate::wire::pb::CommandOutcome {
@@ -1019,14 +972,7 @@ impl Shared {
             replayed: true,
             decided_at: record.at,
         };
-        self.outcome(
-            &self.core.lock(),
-            decoded,
-            merchant,
-            &record,
-            receipt,
-            locale,
-        )
+        self.outcome(&self.core.lock(), decoded, &record, receipt, locale)
     }
 
     /// A record's answer as one item of a batch.
@@ -1034,20 +980,14 @@ impl Shared {
         &self,
         state: &State,
         decoded: &Decoded,
-        merchant: &str,
         record: &Record,
         receipt: Receipt,
         locale: Locale,
     ) -> crate::wire::pb::CommandOutcome {
-        let names = state
-            .merchant(merchant)
-            .expect("a decided command has opened its merchant");
-        match record
-            .outcome
-            .as_ref()
-            .and_then(|outcome| outcome.answer.as_ref())
-        {
-            Some(Answer::Done(done)) => reply::done_outcome(decoded, done, names, receipt, locale),
+        match answer_of(record) {
+            Some(Answer::Done(done)) => {
+                reply::done_outcome(decoded, done, names(state, decoded), receipt, locale)
+            }
             Some(Answer::Refused(refusal)) => {
                 reply::refused_outcome(refusal, Some(receipt), locale)
             }
@@ -1151,7 +1091,7 @@ impl Shared {
         };
         let now = self.clock.now();
         let record = state.open_document(merchant, principal, order, purpose, now);
-        let seq = self.writer.append(&record.encode_to_vec());
+        let seq = self.writer.append_message(&record);
         let (merchant, order_number) = (merchant.to_owned(), order_number.to_owned());
         let finish = move |shared: &Shared| match shared.vault.open_document(&merchant, &reference)
         {
@@ -1189,6 +1129,29 @@ impl Shared {
         };
         Reply::refused(&refusal, locale)
     }
+}
+
+/// Only the operator issues credentials of other merchants.
+fn may_name_merchant(decoded: &Decoded, caller: &Caller) -> Result<(), Refusal> {
+    let operator = decode::RESERVED_ACTORS.contains(&caller.principal.actor.as_str());
+    if operator || decoded.submission.merchant == caller.merchant {
+        return Ok(());
+    }
+    Err(Refusal::new(RefusalCode::PermissionDenied)
+        .fact("role", caller.principal.role)
+        .fact("method", "IssueToken for another merchant")
+        .fact("allowed", "the operator's own credential"))
+}
+
+fn answer_of(record: &Record) -> Option<&Answer> {
+    record.outcome.as_ref()?.answer.as_ref()
+}
+
+/// The merchant that a command was decided for.
+fn names<'a>(state: &'a State, decoded: &Decoded) -> &'a Merchant {
+    state
+        .merchant(&decoded.submission.merchant)
+        .expect("a decided command has opened its merchant")
 }
 
 fn disk_short(free: u64, needed: u64) -> Refusal {

@@ -3,8 +3,6 @@
 use std::sync::{Arc, Weak, mpsc};
 use std::time::Duration;
 
-use prost::Message;
-
 use super::beside::Beside;
 use super::{Phase, Shared};
 use crate::domain::time::{Millis, SECOND};
@@ -47,13 +45,13 @@ fn tick(shared: &Shared, stamped: &mut Millis) -> bool {
     let more = if due {
         let advance = state.advance(now, shared.settings.expiry_per_tick);
         for record in &advance.records {
-            shared.writer.append(&record.encode_to_vec());
+            shared.writer.append_message(record);
         }
         advance.more
     } else {
         if stamp {
             let record = state.stamp(now);
-            shared.writer.append(&record.encode_to_vec());
+            shared.writer.append_message(&record);
         }
         false
     };

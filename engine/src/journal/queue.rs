@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use prost::Message;
+
 use super::{CommitError, Group, put_record};
 use crate::planted::planted;
 
@@ -62,13 +64,26 @@ impl<W> Queue<W> {
     /// Adds a record to the next group and gives its sequence number and the
     /// bytes that it takes; none after a failure.
     pub fn append(&mut self, record: &[u8]) -> (u64, u64) {
+        self.add(|body| put_record(body, record))
+    }
+
+    /// The same for a record that is not bytes yet.
+    pub fn append_message(&mut self, record: &impl Message) -> (u64, u64) {
+        self.add(|body| {
+            record
+                .encode_length_delimited(body)
+                .expect("a growing body has room");
+        })
+    }
+
+    fn add(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> (u64, u64) {
         let seq = self.next_seq;
         self.next_seq += 1;
         if self.failure.is_some() {
             return (seq, 0);
         }
         let before = self.body.len();
-        put_record(&mut self.body, record);
+        put(&mut self.body);
         self.count += 1;
         (seq, (self.body.len() - before) as u64)
     }

@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, RwLock};
+use prost::Message;
 use serde::Serialize;
 
 use super::queue::{Queue, Taken};
@@ -168,8 +169,17 @@ impl Writer {
     /// Queues a record and gives its sequence number. Only copies; the caller
     /// holds the lock that puts records in order.
     pub fn append(&self, record: &[u8]) -> u64 {
+        self.enqueue(|queue| queue.append(record))
+    }
+
+    /// The same for a record that is not bytes yet: written once, where it goes.
+    pub fn append_message(&self, record: &impl Message) -> u64 {
+        self.enqueue(|queue| queue.append_message(record))
+    }
+
+    fn enqueue(&self, append: impl FnOnce(&mut Queue<Completion>) -> (u64, u64)) -> u64 {
         let mut desk = self.shared.desk.lock();
-        let (seq, added) = desk.queue.append(record);
+        let (seq, added) = append(&mut desk.queue);
         self.shared.backlog.fetch_add(added, Ordering::Relaxed);
         if desk.queue.len() == 1 && desk.gathering_until.is_none() {
             self.shared.work.notify_one();

@@ -3,8 +3,7 @@
 use prost::Message;
 
 use super::fields::{
-    self, known, name, note, optional_name, order_number, page_size, quantity, quantity_from, time,
-    word,
+    self, name, note, optional_name, order_number, page_size, quantity, quantity_from, time, word,
 };
 use super::limits;
 use super::methods::MethodSpec;
@@ -43,45 +42,11 @@ pub enum Request {
 pub struct Decoded {
     /// Name of the method, also for items of a batch.
     pub method: &'static str,
-    pub request_id: String,
-    /// Who acts; for callers that act for others, the one they named.
-    pub principal: Principal,
-    /// Actor of the credential: the owner of the request_id.
-    pub caller: String,
-    pub command: Command,
+    /// The command as the state takes it, in the name of who acts: for callers that act
+    /// for others, of the one they named.
+    pub submission: Submission,
     /// The clear document of a PlaceOrder; the engine seals it.
     pub document: Vec<u8>,
-    /// Hash of the payload without its request_id, whatever its encoding was.
-    pub fingerprint: u64,
-}
-
-impl Decoded {
-    /// The merchant that the command is about: the caller's own, but for a
-    /// credential that the operator issues to another.
-    #[must_use]
-    pub fn merchant<'a>(&'a self, own: &'a str) -> &'a str {
-        match &self.command {
-            Command::IssueToken(issue) if !issue.merchant.is_empty() => &issue.merchant,
-            _ => own,
-        }
-    }
-
-    /// The command as the state takes it.
-    #[must_use]
-    pub fn submission(&self, own: &str) -> Submission {
-        let merchant = self.merchant(own);
-        let key = request_key(merchant, &self.caller, self.method, &self.request_id);
-        Submission {
-            merchant: merchant.to_owned(),
-            principal: self.principal.clone(),
-            key: RequestKey {
-                key,
-                fingerprint: self.fingerprint,
-            },
-            command: self.command.clone(),
-            archived: None,
-        }
-    }
 }
 
 impl Query {
@@ -190,20 +155,26 @@ pub fn request_key(merchant: &str, caller: &str, method: &str, request_id: &str)
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
-    u128::from_le_bytes(
-        hasher.finalize().as_bytes()[..16]
-            .try_into()
-            .expect("a hash has 32 bytes"),
-    )
+    let hash = hasher.finalize();
+    let (start, _) = (hash.as_bytes().split_first_chunk()).expect("a hash has 32 bytes");
+    u128::from_le_bytes(*start)
+}
+
+/// Who calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    pub merchant: &'a str,
+    /// Of the credential; its actor owns the request_id.
+    pub principal: &'a Principal,
 }
 
 /// Reads a request of a method.
 ///
 /// # Errors
 /// What is wrong with it, by field. Nothing of it was looked at further.
-pub fn decode(method: &MethodSpec, bytes: &[u8], caller: &Principal) -> Result<Request, Refusal> {
+pub fn decode(method: &MethodSpec, bytes: &[u8], caller: Caller<'_>) -> Result<Request, Refusal> {
     limits::check(method, bytes)?;
-    if let Some(query) = query(method.name, bytes, caller)? {
+    if let Some(query) = query(method.name, bytes, caller.principal)? {
         return Ok(query);
     }
     match method.name {
@@ -231,7 +202,7 @@ fn parse<M: Message + Default>(bytes: &[u8]) -> Result<M, Refusal> {
         .map_err(|error| Refusal::new(RefusalCode::MessageMalformed).fact("detail", error))
 }
 
-fn single(name: &str, bytes: &[u8], caller: &Principal) -> Result<Decoded, Refusal> {
+fn single(name: &str, bytes: &[u8], caller: Caller<'_>) -> Result<Decoded, Refusal> {
     match name {
         "ReceiveStock" => command(parse::<pb::ReceiveStockRequest>(bytes)?, caller),
         "MoveStock" => command(parse::<pb::MoveStockRequest>(bytes)?, caller),
@@ -265,7 +236,7 @@ fn single(name: &str, bytes: &[u8], caller: &Principal) -> Result<Decoded, Refus
 }
 
 /// One command of a batch or stream.
-fn item(item: pb::Command, caller: &Principal) -> Result<Decoded, Refusal> {
+fn item(item: pb::Command, caller: Caller<'_>) -> Result<Decoded, Refusal> {
     use pb::command::Command as Item;
     match item.command {
         Some(Item::PlaceOrder(request)) => command(request, caller),
@@ -300,16 +271,11 @@ trait Ask: Message + Sized {
     }
 }
 
-fn command<M: Ask>(mut request: M, caller: &Principal) -> Result<Decoded, Refusal> {
+fn command<M: Ask>(mut request: M, caller: Caller<'_>) -> Result<Decoded, Refusal> {
     let request_id = request.take_request_id();
     fields::request_id(&request_id)?;
-    let hash = blake3::hash(&request.encode_to_vec());
-    let fingerprint = u64::from_le_bytes(
-        hash.as_bytes()[..8]
-            .try_into()
-            .expect("a hash has 32 bytes"),
-    );
-    let principal = principal(request.on_behalf(), caller)?;
+    let fingerprint = fingerprint(&request.encode_to_vec());
+    let principal = principal(request.on_behalf(), caller.principal)?;
     let document = request.take_document();
     if document.len() > MAX_DOCUMENT {
         return Err(Refusal::field(
@@ -318,15 +284,31 @@ fn command<M: Ask>(mut request: M, caller: &Principal) -> Result<Decoded, Refusa
             format!("at most {MAX_DOCUMENT} bytes"),
         ));
     }
+    let command = request.into_command()?;
+    let merchant = match &command {
+        // The operator issues credentials to others.
+        Command::IssueToken(issue) if !issue.merchant.is_empty() => &issue.merchant,
+        _ => caller.merchant,
+    };
+    let key = request_key(merchant, &caller.principal.actor, M::METHOD, &request_id);
     Ok(Decoded {
         method: M::METHOD,
-        request_id,
-        principal,
-        caller: caller.actor.clone(),
-        command: request.into_command()?,
+        submission: Submission {
+            merchant: merchant.to_owned(),
+            principal,
+            key: RequestKey { key, fingerprint },
+            command,
+            archived: None,
+        },
         document,
-        fingerprint,
     })
+}
+
+/// Hash of a payload without its request_id, whatever its encoding was.
+fn fingerprint(payload: &[u8]) -> u64 {
+    let hash = blake3::hash(payload);
+    let (start, _) = (hash.as_bytes().split_first_chunk()).expect("a hash has 32 bytes");
+    u64::from_le_bytes(*start)
 }
 
 /// Who acts: the caller, or whom a caller with that right names.
@@ -352,7 +334,7 @@ fn principal(
         principal.device = name("device", device)?;
     }
     if role != 0 {
-        principal.role = word("role", role, Role::from_number, &known(Role::ALL))?;
+        principal.role = word("role", role, Role::from_number, Role::ALL)?;
         if principal.role == Role::Engine {
             return Err(Refusal::field(
                 "role",
@@ -408,18 +390,17 @@ ask!(PlaceOrderRequest "PlaceOrder", self => {
     });
 
 fn line((index, line): (usize, pb::OrderLine)) -> Result<Line, Refusal> {
-    let path = |field: &str| format!("lines[{index}].{field}");
     let line = Line {
-        quantity: quantity(&path("quantity"), line.quantity)?,
-        sku: optional_name(&path("sku"), line.sku)?,
-        warehouse: optional_name(&path("warehouse"), line.warehouse)?,
-        batch: optional_name(&path("batch"), line.batch)?,
-        channel_sku: optional_name(&path("channel_sku"), line.channel_sku)?,
-        outer_code: optional_name(&path("outer_code"), line.outer_code)?,
+        quantity: quantity(format_args!("lines[{index}].quantity"), line.quantity)?,
+        sku: optional_name(format_args!("lines[{index}].sku"), line.sku)?,
+        warehouse: optional_name(format_args!("lines[{index}].warehouse"), line.warehouse)?,
+        batch: optional_name(format_args!("lines[{index}].batch"), line.batch)?,
+        channel_sku: optional_name(format_args!("lines[{index}].channel_sku"), line.channel_sku)?,
+        outer_code: optional_name(format_args!("lines[{index}].outer_code"), line.outer_code)?,
     };
     if line.sku.is_empty() && line.channel_sku.is_empty() && line.outer_code.is_empty() {
         return Err(Refusal::field(
-            path("sku"),
+            format_args!("lines[{index}].sku"),
             "empty",
             "a SKU, or a channel_sku or outer_code to be mapped",
         ));
@@ -461,8 +442,8 @@ fn units(
     few(given.len())?;
     let mut merged: Vec<(String, i64)> = Vec::with_capacity(given.len());
     for (index, (sku, units)) in given.enumerate() {
-        let sku = name(&format!("{list}[{index}].sku"), sku)?;
-        let units = quantity(&format!("{list}[{index}].quantity"), units)?;
+        let sku = name(format_args!("{list}[{index}].sku"), sku)?;
+        let units = quantity(format_args!("{list}[{index}].quantity"), units)?;
         match merged.iter_mut().find(|(known, _)| *known == sku) {
             Some((_, all)) => *all += units,
             None => merged.push((sku, units)),
@@ -499,9 +480,9 @@ ask!(AmendOrderRequest "AmendOrder", self => {
     }
     few(self.units.len())?;
     let units = self.units.into_iter().enumerate().map(|(index, units)| Ok(AmendUnits {
-        sku: name(&format!("units[{index}].sku"), units.sku)?,
-        quantity: quantity_from(&format!("units[{index}].quantity"), units.quantity, 0)?,
-        warehouse: optional_name(&format!("units[{index}].warehouse"), units.warehouse)?,
+        sku: name(format_args!("units[{index}].sku"), units.sku)?,
+        quantity: quantity_from(format_args!("units[{index}].quantity"), units.quantity, 0)?,
+        warehouse: optional_name(format_args!("units[{index}].warehouse"), units.warehouse)?,
     })).collect::<Result<_, Refusal>>()?;
     Ok(Command::AmendOrder(AmendOrder { order_number: name("order_number", self.order_number)?, units }))
 });
@@ -516,7 +497,7 @@ ask!(CancelOrderRequest "CancelOrder", self => Ok(Command::CancelOrder(CancelOrd
 ask!(AdvanceParcelRequest "AdvanceParcel", self => Ok(Command::AdvanceParcel(Box::new(AdvanceParcel {
     parcel_id: parcel_id(self.parcel_id)?,
     expected_version: self.expected_version,
-    node: word("node", self.node, Node::from_number, &known(Node::ALL))?,
+    node: word("node", self.node, Node::from_number, Node::ALL)?,
     occurred_at: time("occurred_at", self.occurred_at)?,
     scan_id: optional_name("scan_id", self.scan_id)?,
     reason: note("reason", self.reason)?,
@@ -548,7 +529,7 @@ fn evidence(
     for (key, value) in &given {
         if key.len() > key_limit || value.len() > value_limit {
             return Err(Refusal::field(
-                format!("evidence[{key:.64}]"),
+                format_args!("evidence[{key:.64}]"),
                 "too long",
                 format!("a key of {key_limit} and a value of {value_limit} bytes"),
             ));
@@ -560,7 +541,7 @@ fn evidence(
 ask!(OverrideParcelRequest "OverrideParcel", self => Ok(Command::OverrideParcel(Box::new(AdvanceParcel {
     parcel_id: parcel_id(self.parcel_id)?,
     expected_version: self.expected_version,
-    node: word("node", self.node, Node::from_number, &known(Node::ALL))?,
+    node: word("node", self.node, Node::from_number, Node::ALL)?,
     occurred_at: time("occurred_at", self.occurred_at)?,
     scan_id: String::new(),
     reason: note("reason", self.reason)?,
@@ -587,7 +568,7 @@ ask!(SuspendParcelRequest "SuspendParcel", self => {
     Ok(Command::SuspendParcel(SuspendParcel {
         parcel_id: parcel_id(self.parcel_id)?,
         reason: note("reason", self.reason)?,
-        owner: if self.owner == 0 { Role::Supervisor } else { word("owner", self.owner, Role::from_number, &known(Role::ALL))? },
+        owner: if self.owner == 0 { Role::Supervisor } else { word("owner", self.owner, Role::from_number, Role::ALL)? },
         review_minutes: self.review_minutes.into(),
     }))
 });
@@ -625,8 +606,8 @@ ask!(MoveStockRequest "MoveStock", self => Ok(Command::MoveStock(MoveStock {
     sku: name("sku", self.sku)?,
     warehouse: name("warehouse", self.warehouse)?,
     batch: optional_name("batch", self.batch)?,
-    from: word("from", self.from, Bucket::from_number, &known(Bucket::ALL))?,
-    to: word("to", self.to, Bucket::from_number, &known(Bucket::ALL))?,
+    from: word("from", self.from, Bucket::from_number, Bucket::ALL)?,
+    to: word("to", self.to, Bucket::from_number, Bucket::ALL)?,
     quantity: quantity("quantity", self.quantity)?,
     reason: note("reason", self.reason)?,
 })));
@@ -642,8 +623,8 @@ ask!(CountStockRequest "CountStock", self => Ok(Command::CountStock(CountStock {
 
 ask!(ConfigurePoolRequest "ConfigurePool", self => {
     let channel_buffers = self.channel_buffers.into_iter().enumerate().map(|(index, buffer)| Ok((
-        word(&format!("channel_buffers[{index}].source_channel"), buffer.source_channel, SourceChannel::from_number, &known(SourceChannel::ALL))?,
-        quantity_from(&format!("channel_buffers[{index}].quantity"), buffer.quantity, 0)?,
+        word(format_args!("channel_buffers[{index}].source_channel"), buffer.source_channel, SourceChannel::from_number, SourceChannel::ALL)?,
+        quantity_from(format_args!("channel_buffers[{index}].quantity"), buffer.quantity, 0)?,
     ))).collect::<Result<_, Refusal>>()?;
     Ok(Command::ConfigurePool(ConfigurePool {
         sku: name("sku", self.sku)?,
@@ -670,12 +651,12 @@ ask!(ConfigureSkuRequest "ConfigureSku", self => {
 ask!(MapChannelSkusRequest "MapChannelSkus", self => {
     let mappings = self.mappings.into_iter().enumerate().map(|(index, mapping)| {
         if mapping.outer_code.is_empty() && mapping.channel_sku.is_empty() {
-            return Err(Refusal::field(format!("mappings[{index}]"), "no code", "an outer_code or a channel_sku"));
+            return Err(Refusal::field(format_args!("mappings[{index}]"), "no code", "an outer_code or a channel_sku"));
         }
         Ok(SkuMapping {
-            outer_code: optional_name(&format!("mappings[{index}].outer_code"), mapping.outer_code)?,
-            channel_sku: optional_name(&format!("mappings[{index}].channel_sku"), mapping.channel_sku)?,
-            sku: name(&format!("mappings[{index}].sku"), mapping.sku)?,
+            outer_code: optional_name(format_args!("mappings[{index}].outer_code"), mapping.outer_code)?,
+            channel_sku: optional_name(format_args!("mappings[{index}].channel_sku"), mapping.channel_sku)?,
+            sku: name(format_args!("mappings[{index}].sku"), mapping.sku)?,
         })
     }).collect::<Result<_, Refusal>>()?;
     Ok(Command::MapChannelSkus(MapChannelSkus {
@@ -694,7 +675,7 @@ ask!(PublishPolicyRequest "PublishPolicy", self => {
 });
 
 ask!(IssueTokenRequest "IssueToken", self => {
-    let role = word("role", self.role, Role::from_number, &known(Role::ALL))?;
+    let role = word("role", self.role, Role::from_number, Role::ALL)?;
     if matches!(role, Role::Engine | Role::Customer) {
         return Err(Refusal::field("role", role, "a role of a person or system"));
     }
@@ -761,7 +742,7 @@ fn query(method: &str, bytes: &[u8], caller: &Principal) -> Result<Option<Reques
             let role = if request.role == 0 {
                 caller.role
             } else {
-                word("role", request.role, Role::from_number, &known(Role::ALL))?
+                word("role", request.role, Role::from_number, Role::ALL)?
             };
             Query::ListWork {
                 role,

@@ -1,5 +1,7 @@
 //! Checks of single fields: each refusal names the path, the value, what is
-//! expected.
+//! expected. A path becomes a text only for a refusal.
+
+use std::fmt::Display;
 
 use crate::domain::command::MAX_QUANTITY;
 use crate::domain::refusal::{Refusal, RefusalCode};
@@ -13,7 +15,7 @@ pub const MAX_TEXT: usize = 500;
 const TIMES: (Millis, Millis) = (946_684_800_000, 7_258_118_400_000);
 
 /// A text of 1 to 128 bytes without control characters, as it was sent.
-pub fn name(path: &str, value: String) -> Result<String, Refusal> {
+pub fn name(path: impl Display, value: String) -> Result<String, Refusal> {
     if value.is_empty() {
         return Err(Refusal::field(
             path,
@@ -25,16 +27,16 @@ pub fn name(path: &str, value: String) -> Result<String, Refusal> {
 }
 
 /// The same, or nothing.
-pub fn optional_name(path: &str, value: String) -> Result<String, Refusal> {
+pub fn optional_name(path: impl Display, value: String) -> Result<String, Refusal> {
     text(path, value, MAX_NAME)
 }
 
 /// A text of a person, or nothing.
-pub fn note(path: &str, value: String) -> Result<String, Refusal> {
+pub fn note(path: impl Display, value: String) -> Result<String, Refusal> {
     text(path, value, MAX_TEXT)
 }
 
-fn text(path: &str, value: String, limit: usize) -> Result<String, Refusal> {
+fn text(path: impl Display, value: String, limit: usize) -> Result<String, Refusal> {
     if value.len() > limit {
         return Err(Refusal::field(
             path,
@@ -42,7 +44,8 @@ fn text(path: &str, value: String, limit: usize) -> Result<String, Refusal> {
             format!("at most {limit} bytes"),
         ));
     }
-    if let Some(control) = value.chars().find(|c| c.is_control()) {
+    let is_plain = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if !is_plain && let Some(control) = value.chars().find(|c| c.is_control()) {
         return Err(Refusal::field(
             path,
             format!(
@@ -56,7 +59,7 @@ fn text(path: &str, value: String, limit: usize) -> Result<String, Refusal> {
 }
 
 /// An order number also must not hold the separators of parcel and hold ids.
-pub fn order_number(path: &str, value: String) -> Result<String, Refusal> {
+pub fn order_number(path: impl Display, value: String) -> Result<String, Refusal> {
     if value.contains(['/', '#']) {
         return Err(Refusal::field(path, &value, "a number without '/' and '#'"));
     }
@@ -64,12 +67,12 @@ pub fn order_number(path: &str, value: String) -> Result<String, Refusal> {
 }
 
 /// 1 to a billion.
-pub fn quantity(path: &str, value: i64) -> Result<i64, Refusal> {
+pub fn quantity(path: impl Display, value: i64) -> Result<i64, Refusal> {
     quantity_from(path, value, 1)
 }
 
 /// `minimum` to a billion.
-pub fn quantity_from(path: &str, value: i64, minimum: i64) -> Result<i64, Refusal> {
+pub fn quantity_from(path: impl Display, value: i64, minimum: i64) -> Result<i64, Refusal> {
     if (minimum..=MAX_QUANTITY).contains(&value) {
         return Ok(value);
     }
@@ -81,7 +84,10 @@ pub fn quantity_from(path: &str, value: i64, minimum: i64) -> Result<i64, Refusa
 }
 
 /// A UTC instant in milliseconds.
-pub fn time(path: &str, value: Option<prost_types::Timestamp>) -> Result<Option<Millis>, Refusal> {
+pub fn time(
+    path: impl Display,
+    value: Option<prost_types::Timestamp>,
+) -> Result<Option<Millis>, Refusal> {
     let Some(value) = value else { return Ok(None) };
     let millis = value
         .seconds
@@ -99,21 +105,16 @@ pub fn time(path: &str, value: Option<prost_types::Timestamp>) -> Result<Option<
 }
 
 /// A value of a closed vocabulary; 0 is "not stated".
-pub fn word<T: Copy>(
-    path: &str,
+pub fn word<T: Copy + Display>(
+    path: impl Display,
     value: i32,
     from_number: impl Fn(i32) -> Option<T>,
-    known: &str,
+    all: &[T],
 ) -> Result<T, Refusal> {
-    from_number(value).ok_or_else(|| Refusal::field(path, value, format!("one of {known}")))
-}
-
-/// The identifiers of a vocabulary.
-pub fn known<T: std::fmt::Display>(all: &[T]) -> String {
-    all.iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    from_number(value).ok_or_else(|| {
+        let known: Vec<String> = all.iter().map(ToString::to_string).collect();
+        Refusal::field(path, value, format!("one of {}", known.join(", ")))
+    })
 }
 
 /// 1 to 128 printable ASCII characters.

@@ -1,5 +1,10 @@
 //! Every method with its rights and limits. What is not here cannot be called.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use foldhash::fast::FixedState;
+
 use crate::domain::orders::lifecycle::Role;
 use crate::domain::refusal::{Refusal, RefusalCode};
 
@@ -157,7 +162,9 @@ const SUPERVISORS: &[Role] = &[Supervisor];
 /// The method of a path.
 #[must_use]
 pub fn find(path: &str) -> Option<&'static MethodSpec> {
-    METHODS.iter().find(|method| method.path == path)
+    static BY_PATH: LazyLock<HashMap<&str, &MethodSpec, FixedState>> =
+        LazyLock::new(|| METHODS.iter().map(|method| (method.path, method)).collect());
+    BY_PATH.get(path).copied()
 }
 
 /// Lets a role through, or says who may.

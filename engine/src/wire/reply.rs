@@ -74,7 +74,7 @@ fn parts(
         at: receipt.decided_at,
         locale,
     };
-    let number = order_number(&decoded.command);
+    let number = order_number(&decoded.submission.command);
     Parts {
         receipt: Some(receipt.message()),
         order: done.order.as_ref().map(|view| dress.order(view)),
@@ -156,7 +156,7 @@ pub fn encode(
     locale: Locale,
 ) -> Vec<u8> {
     let p = parts(decoded, done, merchant, receipt, locale);
-    match &decoded.command {
+    match &decoded.submission.command {
         Command::PlaceOrder(_) => pb::PlaceOrderResponse {
             receipt: p.receipt,
             order: p.order,
@@ -315,7 +315,7 @@ pub fn done_outcome(
 ) -> pb::CommandOutcome {
     use pb::command_outcome::Outcome;
     let p = parts(decoded, done, merchant, receipt, locale);
-    let outcome = match &decoded.command {
+    let outcome = match &decoded.submission.command {
         Command::PlaceOrder(_) => Outcome::PlaceOrder(pb::PlaceOrderResponse {
             receipt: p.receipt,
             order: p.order,
