@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::snapshotter::first_since;
-use super::{OpenError, Settings, Stores, is_promised, note, open_vault, replay};
+use super::stores::{self, Stores, is_promised, open_vault, replay};
+use super::{OpenError, Settings, note};
 use crate::archive::{Archive, ArchiveFacts};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::state::{Finding, Ledger, State};
@@ -29,7 +30,7 @@ pub fn rotate_key(path: &Path, key_file: Option<&Path>) -> Result<u32, OpenError
     if !note::is_elsewhere(path) {
         return Ok(open_vault(path, None, key_file)?.rotate()?);
     }
-    let ring = super::key_file(path, key_file);
+    let ring = stores::key_file(path, key_file);
     if !ring.exists() {
         let detail = "it is missing; copy it from the machine that sealed the documents".into();
         return Err(VaultError::Ring { path: ring, detail }.into());

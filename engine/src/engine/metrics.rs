@@ -1,4 +1,6 @@
-//! What the engine counts, read without stopping it.
+//! What the engine counts, read without stopping it: counters are atomics, and what only
+//! the state knows is what somebody saw who had its lock anyway. An exporter never waits
+//! for that lock, and nobody waits for an exporter.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,6 +8,8 @@ use serde::Serialize;
 
 use super::Shared;
 use crate::archive::Archive;
+use crate::domain::state::{State, Totals};
+use crate::domain::time::Millis;
 use crate::journal::{Space, WriterMetrics};
 
 /// A snapshot for exporters. Times are microseconds unless named otherwise.
@@ -18,7 +22,7 @@ pub struct Metrics {
     pub open_orders: i64,
     pub open_parcels: i64,
     pub overdue_parcels: i64,
-    /// Deadlines that have passed and are not written yet; counted up to 10,000.
+    /// Deadlines that have passed and are not written yet; counted up to 1,000.
     pub due_backlog: usize,
     pub clock_steps: u64,
     pub clock_step_ms: i64,
@@ -52,8 +56,44 @@ pub struct Metrics {
     pub journal: WriterMetrics,
 }
 
+/// Deadlines that are counted, at most: counting holds the lock.
+const MOST_DUE: usize = 1_000;
+
+/// What only the state knows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    state_seq: u64,
+    merchants: usize,
+    totals: Totals,
+    due_backlog: usize,
+    deadlines_frozen: bool,
+    orders_in_memory: usize,
+    archived_orders: usize,
+}
+
+impl Seen {
+    pub(super) fn of(state: &State, now: Millis) -> Self {
+        let mut seen = Self {
+            state_seq: state.seq(),
+            merchants: state.merchants().len(),
+            deadlines_frozen: state.frozen_at().is_some(),
+            archived_orders: state.archived_orders(),
+            ..Self::default()
+        };
+        for merchant in state.merchants() {
+            seen.totals += merchant.totals;
+            seen.orders_in_memory += merchant.orders.len();
+            seen.due_backlog += merchant.due.passed(now, MOST_DUE);
+        }
+        seen
+    }
+}
+
 pub(super) fn collect(shared: &Shared) -> Metrics {
-    let now = shared.clock.now();
+    if let Some(state) = shared.core.try_lock() {
+        *shared.seen.lock() = Seen::of(&state, shared.clock.now());
+    }
+    let seen = *shared.seen.lock();
     // Acquire: a count of snapshots comes with the place of the last one.
     let get = |counter: &AtomicU64| counter.load(Ordering::Acquire);
     let space = shared.writer.space();
@@ -63,30 +103,18 @@ pub(super) fn collect(shared: &Shared) -> Metrics {
         .as_ref()
         .map(Archive::facts)
         .unwrap_or_default();
-    let state = shared.core.lock();
-    let sum = |of: fn(&crate::domain::state::Totals) -> i64| {
-        state
-            .merchants()
-            .iter()
-            .map(|merchant| of(&merchant.totals))
-            .sum()
-    };
     Metrics {
-        state_seq: state.seq(),
+        state_seq: seen.state_seq,
         durable_seq: shared.writer.durable_seq(),
-        merchants: state.merchants().len(),
-        live_holds: sum(|totals| totals.live_holds),
-        open_orders: sum(|totals| totals.open_orders),
-        open_parcels: sum(|totals| totals.open_parcels),
-        overdue_parcels: sum(|totals| totals.overdue_parcels),
-        due_backlog: state
-            .merchants()
-            .iter()
-            .map(|merchant| merchant.due.passed(now, 10_000))
-            .sum(),
+        merchants: seen.merchants,
+        live_holds: seen.totals.live_holds,
+        open_orders: seen.totals.open_orders,
+        open_parcels: seen.totals.open_parcels,
+        overdue_parcels: seen.totals.overdue_parcels,
+        due_backlog: seen.due_backlog,
         clock_steps,
         clock_step_ms,
-        deadlines_frozen: state.frozen_at().is_some(),
+        deadlines_frozen: seen.deadlines_frozen,
         incidents: get(&shared.incidents),
         recovered_records: shared.recovered.journal.records,
         torn_tail_bytes: shared.recovered.journal.torn_bytes,
@@ -99,10 +127,8 @@ pub(super) fn collect(shared: &Shared) -> Metrics {
         snapshots: get(&shared.snapshot_counts.taken),
         snapshot_failures: get(&shared.snapshot_counts.failures),
         snapshot_seq: get(&shared.snapshot_counts.last_seq).max(shared.recovered.snapshot_seq),
-        orders_in_memory: (state.merchants().iter())
-            .map(|merchant| merchant.orders.len())
-            .sum(),
-        archived_orders: state.archived_orders(),
+        orders_in_memory: seen.orders_in_memory,
+        archived_orders: seen.archived_orders,
         archive_bytes: archive.bytes,
         archive_resident_bytes: archive.resident_bytes,
         archive_failures: get(&shared.archive_counts.failures),

@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use prost::Message;
 
 use super::beside::Beside;
-use super::{OpenError, Shared, is_promised, replay};
+use super::stores::{is_promised, replay};
+use super::{OpenError, Shared};
 use crate::domain::event::Record;
 use crate::domain::time::{DAY, Millis};
 use crate::journal::{JournalError, Reader, Space};

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak, mpsc};
 use std::time::Duration;
 
 use super::beside::Beside;
+use super::metrics::Seen;
 use super::{Phase, Shared};
 use crate::domain::time::{Millis, SECOND};
 
@@ -58,5 +59,6 @@ fn tick(shared: &Shared, stamped: &mut Millis) -> bool {
     if due || stamp {
         *stamped = now;
     }
+    *shared.seen.lock() = Seen::of(&state, now);
     more
 }

@@ -32,6 +32,15 @@ pub struct Totals {
     pub overdue_parcels: i64,
 }
 
+impl std::ops::AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.live_holds += other.live_holds;
+        self.open_orders += other.open_orders;
+        self.open_parcels += other.open_parcels;
+        self.overdue_parcels += other.overdue_parcels;
+    }
+}
+
 /// Everything of one merchant. Stock is never shared between merchants.
 #[derive(Debug)]
 pub struct Merchant {
