@@ -93,6 +93,49 @@ fn trimming_removes_whole_segments_and_what_is_left_is_found_again() {
 }
 
 #[test]
+fn a_segment_that_was_grown_ahead_is_taken_and_one_that_was_left_is_not() {
+    let folder = Folder::new("spare");
+    let spare_file = folder.0.join("spare");
+    // As a process leaves it that dies while it grows one.
+    fs::write(&spare_file, [7; 3_000]).expect("written");
+    let mut journal = open(&folder.0);
+    assert!(!spare_file.exists(), "what it holds is unknown");
+    let spare = journal.spare().expect("segments are files");
+    assert!(!spare.grow().expect("a sound disk") && !spare_file.exists());
+    let segments = || {
+        let names = fs::read_dir(&folder.0).expect("a folder");
+        names.filter(|name| {
+            let name = name.as_ref().expect("a name").file_name();
+            name.to_string_lossy().ends_with(".segment")
+        })
+    };
+    let mut seq = 0;
+    let mut taken = 0;
+    while taken < 3 {
+        seq += 1;
+        let (before, was_there) = (segments().count(), spare_file.exists());
+        commit(&mut journal, seq..=seq);
+        if segments().count() > before {
+            assert!(was_there, "it was grown while the segment before it filled");
+            assert!(!spare_file.exists(), "it is a segment now");
+            taken += 1;
+        }
+        while spare.grow().expect("a sound disk") {}
+    }
+    assert_eq!(
+        all(journal.reader().as_ref()),
+        (1..=seq).collect::<Vec<_>>()
+    );
+    drop(journal);
+    let (journal, recovery) = FileJournal::open(&folder.0, small()).expect("sound");
+    assert_eq!((recovery.last_seq, recovery.torn_bytes), (seq, 0));
+    assert_eq!(
+        all(journal.reader().as_ref()),
+        (1..=seq).collect::<Vec<_>>()
+    );
+}
+
+#[test]
 fn reopening_continues_over_segments_with_a_new_epoch() {
     let folder = Folder::new("reopen");
     let mut next = 1;

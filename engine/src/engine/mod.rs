@@ -34,7 +34,9 @@ use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::domain::inventory::board::Board;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::state::{Finding, State};
-use crate::journal::{CommitError, Durability, Folder, FolderLock, Reader, Recovery, Writer};
+use crate::journal::{
+    CommitError, Durability, Folder, FolderLock, Reader, Recovery, Spare, Writer,
+};
 use crate::snapshots::{Head, SnapshotError, Snapshots};
 use crate::vault::{Vault, VaultError};
 use crate::views::Locale;
@@ -164,6 +166,7 @@ pub(crate) struct Shared {
 pub struct Engine {
     shared: Arc<Shared>,
     ticker: Option<Beside>,
+    grower: Option<Beside>,
     scrubber: Option<Beside>,
     snapshotter: Option<Beside>,
     archiver: Option<Beside>,
@@ -210,6 +213,7 @@ impl Engine {
         let board = state.board().clone();
         let vault = Arc::new(stores.vault);
         let flush = Arc::clone(&vault);
+        let spare = stores.journal.spare();
         let writer = Writer::start(stores.journal, Box::new(move || flush.sync()));
         let started = state.start(clock.now(), env!("CARGO_PKG_VERSION"));
         writer.append_message(&started);
@@ -237,6 +241,7 @@ impl Engine {
         });
         shared.issue_bootstrap_token()?;
         let ticker = Some(ticker::start(&shared));
+        let grower = spare.map(|spare| Beside::look("spare", GROW_EVERY, move || grow(&spare)));
         let scrubber = (shared.settings.scrub_every_s > 0)
             .then(|| scrubber::start(&shared, Duration::from_secs(shared.settings.scrub_every_s)));
         let notary = (shared.settings.journal.is_redis()).then(|| note::start(&shared));
@@ -246,6 +251,7 @@ impl Engine {
         Ok(Self {
             shared,
             ticker,
+            grower,
             scrubber,
             snapshotter,
             archiver,
@@ -430,6 +436,9 @@ impl Engine {
         if let Some(ticker) = self.ticker.take() {
             ticker.stop();
         }
+        if let Some(grower) = self.grower.take() {
+            grower.stop();
+        }
         if let Some(archiver) = self.archiver.take() {
             archiver.stop();
         }
@@ -447,6 +456,26 @@ impl Engine {
             notary.stop();
         }
         closed
+    }
+}
+
+/// How often it is looked whether the journal's next segment is to be grown.
+const GROW_EVERY: Duration = Duration::from_millis(20);
+/// Between two pieces of it, others get the disk.
+const GROW_BREATH: Duration = Duration::from_millis(2);
+/// After a failure, which the journal would meet too if it mattered.
+const GROW_PAUSE: Duration = Duration::from_secs(60);
+
+/// Grows the next segment a little, and gives how long to wait then.
+fn grow(spare: &Spare) -> Duration {
+    match spare.grow() {
+        Ok(true) => GROW_BREATH,
+        Ok(false) => GROW_EVERY,
+        Err(error) => {
+            let detail = error.to_string();
+            eprintln!(r#"{{"level":"warning","event":"spare_failed","detail":{detail:?}}}"#);
+            GROW_PAUSE
+        }
     }
 }
 

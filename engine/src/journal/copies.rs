@@ -96,13 +96,18 @@ impl Copies {
             if !planted!(ForgetFolderSync) {
                 disk.sync()?;
             }
-            files.push(Some(file));
+            files.push(file);
         }
-        Ok(Files {
+        Ok(self.named(name, files))
+    }
+
+    /// Files that are there in every copy, by their name.
+    pub(super) fn named(&self, name: String, files: Vec<Arc<dyn DiskFile>>) -> Files {
+        Files {
             paths: self.disks().map(|disk| disk.path(&name)).collect(),
             name,
-            files,
-        })
+            files: files.into_iter().map(Some).collect(),
+        }
     }
 
     /// Makes names durable in every copy.

@@ -10,8 +10,9 @@ use parking_lot::RwLock;
 use super::copies::{Copies, Files};
 use super::file_reader::FileReader;
 use super::frame::{self, Chain};
-use super::segment::{Origin, START};
+use super::segment::{Origin, START, file_name};
 use super::space::{Space, SpaceKeeper, is_full};
+use super::spare::Spare;
 use super::survey::{Scope, Survey};
 use super::{Disk, Durability, Folder, Group, Journal, JournalError, Progress, Reader, Recovery};
 use crate::planted::planted;
@@ -99,6 +100,7 @@ pub struct FileJournal {
     /// By the disk's clock.
     last_sync: Duration,
     space: SpaceKeeper,
+    spare: Arc<Spare>,
 }
 
 impl FileJournal {
@@ -188,6 +190,7 @@ impl FileJournal {
         for segment in &mut segments {
             segment.files = copies.open(segment.files.name(), false)?;
         }
+        let spare = Spare::new(copies.clone(), &options).map_err(failed("remove from"))?;
         let epoch = tail.epoch + u32::from(!planted!(KeepEpoch));
         let mut journal = Self {
             options,
@@ -207,6 +210,7 @@ impl FileJournal {
             unsynced: false,
             last_sync: copies.first().now(),
             space: SpaceKeeper::new(options.low_water_bytes),
+            spare: Arc::new(spare),
             copies,
         };
         journal
@@ -277,6 +281,7 @@ impl FileJournal {
         self.offset += size;
         self.next_group += u64::from(!planted!(ReuseGroupNumber));
         self.next_seq += u64::from(group.count);
+        self.spare.filled(self.offset);
         // A segment is named by its first record: it must have one to be followed.
         if self.offset >= self.options.segment_bytes && group.count > 0 {
             self.roll()?;
@@ -358,15 +363,12 @@ impl FileJournal {
             chain: self.chain,
             journal_id: self.journal_id,
         };
-        self.files = match self.copies.create(&origin) {
-            Err(error) if is_full(&error) => {
-                self.space.give_up_reserve(&self.copies)?;
-                self.copies.create(&origin)?
-            }
-            created => created?,
+        let name = file_name(origin.first_seq);
+        (self.files, self.reserved) = match self.spare.take(&name, &origin.encode())? {
+            Some((files, reserved)) => (self.copies.named(name, files), reserved),
+            None => (self.create(&origin)?, START),
         };
         self.offset = START;
-        self.reserved = START;
         let mut index = self.index.write();
         index.end = START;
         index.segments.push(Indexed {
@@ -375,6 +377,16 @@ impl FileJournal {
             frames: Vec::new(),
         });
         Ok(())
+    }
+
+    fn create(&self, origin: &Origin) -> io::Result<Files> {
+        match self.copies.create(origin) {
+            Err(error) if is_full(&error) => {
+                self.space.give_up_reserve(&self.copies)?;
+                self.copies.create(origin)
+            }
+            created => created,
+        }
     }
 }
 
@@ -443,6 +455,10 @@ impl Journal for FileJournal {
 
     fn space(&self) -> Option<Arc<Space>> {
         Some(self.space.shared())
+    }
+
+    fn spare(&self) -> Option<Arc<Spare>> {
+        Some(Arc::clone(&self.spare))
     }
 
     fn reader(&self) -> Arc<dyn Reader> {

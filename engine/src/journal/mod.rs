@@ -20,6 +20,7 @@ mod queue;
 pub mod redis;
 mod segment;
 mod space;
+mod spare;
 mod survey;
 mod writer;
 
@@ -41,6 +42,7 @@ pub use mode::{Mode, UnknownMode};
 pub use queue::{Queue, Taken};
 pub use redis::{RedisJournal, RedisOptions, StreamError};
 pub use space::Space;
+pub use spare::Spare;
 pub use writer::{Away, CommitError, Writer, WriterMetrics};
 
 /// What an acknowledgement of this journal means.
@@ -135,6 +137,11 @@ pub trait Journal: Send {
 
     /// How much room it has, where that is known.
     fn space(&self) -> Option<Arc<Space>> {
+        None
+    }
+
+    /// Grows its next segment, where segments are files.
+    fn spare(&self) -> Option<Arc<Spare>> {
         None
     }
 
