@@ -5,10 +5,12 @@
 //! head, holds the lease and says which groups the stream must have; every script
 //! compares both, so that nothing is written behind a loss.
 
+mod commands;
 mod connection;
 mod documents;
 mod endpoint;
 mod reader;
+mod replies;
 mod server;
 mod settings;
 mod walk;
