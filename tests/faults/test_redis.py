@@ -459,7 +459,8 @@ def test_waiting_for_the_disks_of_replicas(
 def test_a_user_with_a_password_and_no_more_rights_than_needed(
     tmp_path: Path, server: RedisServer
 ) -> None:
-    rights = "~{holdfast:main}:* +@stream +@hash +@scripting +@connection +config|get +info +wait"
+    rights = "~{holdfast:main}:* +@stream +@hash +@transaction +@scripting +@connection"
+    rights += " +config|get +info +wait"
     if b"valkey" in server.ask("INFO", "server"):
         rights += " +waitaof"
     rights += " +time"
@@ -485,7 +486,7 @@ def test_a_user_with_a_password_and_no_more_rights_than_needed(
 def test_a_server_that_lets_nobody_ask_is_trusted_only_where_somebody_answers_for_it(
     tmp_path: Path, server: RedisServer
 ) -> None:
-    rights = "~{holdfast:main}:* +@stream +@hash +@scripting +@connection +info +time"
+    rights = "~{holdfast:main}:* +@stream +@hash +@transaction +@scripting +@connection +info +time"
     assert server.ask("ACL", "SETUSER", "engine", "on", ">s3cret", *rights.split()) == b"+OK"
     url = f"redis://engine:s3cret@{HOST}:{server.port}"
 

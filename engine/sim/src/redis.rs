@@ -535,8 +535,10 @@ impl Servers {
 
     fn renew(&mut self, lease: &Lease, group: Option<u64>) -> Verdict {
         let verdict = self.look(lease, group);
-        if verdict == Verdict::Done {
-            let until = self.until(lease);
+        let until = self.until(lease);
+        let left = self.data.head.as_ref().map_or(0, |head| head.until) - self.now;
+        let is_due = group.is_some() || left < (until - self.now) / 2;
+        if verdict == Verdict::Done && is_due {
             self.write(Write::Renew { until });
         }
         verdict

@@ -33,6 +33,20 @@ pub fn skipped() -> bool {
 
 pub const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
+/// The raw reply of a server to a command, errors included.
+pub fn ask_port(port: u16, command: &[&str]) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    let mut packed = format!("*{}\r\n", command.len());
+    for part in command {
+        packed += &format!("${}\r\n{part}\r\n", part.len());
+    }
+    packed += "*1\r\n$4\r\nQUIT\r\n";
+    stream.write_all(packed.as_bytes()).ok()?;
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).ok()?;
+    Some(String::from_utf8_lossy(&reply).into_owned())
+}
+
 /// A server on a free port with a folder of its own.
 pub struct TestServer {
     pub process: Option<Child>,
@@ -94,16 +108,7 @@ impl TestServer {
 
     /// The raw reply to a command, errors included; the reply is short.
     pub fn try_ask(&self, command: &[&str]) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        let mut packed = format!("*{}\r\n", command.len());
-        for part in command {
-            packed += &format!("${}\r\n{part}\r\n", part.len());
-        }
-        packed += "*1\r\n$4\r\nQUIT\r\n";
-        stream.write_all(packed.as_bytes()).ok()?;
-        let mut reply = Vec::new();
-        stream.read_to_end(&mut reply).ok()?;
-        Some(String::from_utf8_lossy(&reply).into_owned())
+        ask_port(self.port, command)
     }
 
     pub fn ask(&self, command: &[&str]) -> String {

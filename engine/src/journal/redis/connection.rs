@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Connection, ConnectionLike, RedisError, Value};
+use redis::{Cmd, Connection, ConnectionLike, Pipeline, RedisError, Value};
 
-use super::super::frame::Chain;
+use super::commands::{Keys, Names, SCRIPTS, Script, ends_with};
 use super::endpoint::Endpoint;
+use super::replies::{acquired, hex, settings, stored, verdict};
 use super::server::{
-    Acquired, Appended, Fault, Head, Lease, NewEntry, Origin, Server, StoredEntry, Verdict, Wait,
+    Acquired, Appended, Fault, Lease, NewEntry, Origin, Server, StoredEntry, Verdict, Wait,
 };
 use super::settings::Settings;
 use super::{RedisOptions, StreamError};
@@ -16,56 +17,21 @@ use super::{RedisOptions, StreamError};
 const WAIT_MS: u64 = 1_000;
 /// How long one question for the disks of replicas waits.
 const ASK_DISKS_MS: u64 = 50;
-/// The fields of an entry: its frame, and the number of its last record.
-const FIELDS: [&[u8]; 2] = [b"f", b"s"];
-
-/// A script and the name that the server gave it.
-#[derive(Debug, Clone, Copy)]
-enum Script {
-    Acquire,
-    Append,
-    Renew,
-    Release,
-    Trim,
-}
-
-/// A script that only the owner of the lease may call.
-macro_rules! owned_script {
-    ($file:literal) => {
-        concat!(
-            include_str!("scripts/last.lua"),
-            include_str!("scripts/look.lua"),
-            include_str!($file)
-        )
-    };
-}
-
-/// Texts of the scripts, in the order of [`Script`].
-const SCRIPTS: [&str; 5] = [
-    concat!(
-        include_str!("scripts/last.lua"),
-        include_str!("scripts/acquire.lua")
-    ),
-    owned_script!("scripts/append.lua"),
-    owned_script!("scripts/renew.lua"),
-    owned_script!("scripts/release.lua"),
-    owned_script!("scripts/trim.lua"),
-];
 
 /// A server and the keys of one journal on it.
 #[derive(Clone)]
 struct Home {
     endpoint: Endpoint,
-    stream: String,
-    head: String,
-    documents: String,
+    keys: Keys,
     assume_appendfsync: Option<String>,
 }
 
 /// A connection and the names of the scripts that it may call.
 struct Live {
     connection: Connection,
-    scripts: Vec<String>,
+    names: Names,
+    /// The last group, if nobody has touched stream and head since they were seen to be ours.
+    watched: Option<u64>,
 }
 
 /// One stream on one server.
@@ -102,9 +68,7 @@ impl RedisServer {
         Ok(Self {
             home: Home {
                 endpoint: Endpoint::new(options)?,
-                stream: options.key("journal"),
-                head: options.key("head"),
-                documents: options.key("documents"),
+                keys: Keys::new(options),
                 assume_appendfsync: options.assume_appendfsync.clone(),
             },
             live: None,
@@ -112,26 +76,25 @@ impl RedisServer {
     }
 
     /// Sends commands together and gives their replies; any error ends the connection.
-    fn ask<const N: usize>(
+    fn ask(
         &mut self,
-        make: impl FnOnce(&Home, &[String]) -> [Cmd; N],
-    ) -> Result<[Result<Value, RedisError>; N], Fault> {
+        make: impl FnOnce(&Keys, &Names) -> Pipeline,
+    ) -> Result<Vec<Result<Value, RedisError>>, Fault> {
         let mut live = match self.live.take() {
             Some(live) => live,
             None => self.home.connect().map_err(|e| self.lost(&e))?,
         };
-        let mut packed = Vec::new();
-        for command in make(&self.home, &live.scripts) {
-            command.write_packed_command(&mut packed);
-        }
-        let replies = live
+        let sent = make(&self.home.keys, &live.names);
+        let replies: Vec<_> = live
             .connection
-            .req_packed_commands(&packed, 0, N)
-            .map_err(|error| self.lost(&error))?;
-        let replies: [Value; N] = replies
-            .try_into()
-            .map_err(|_| Fault::Unreachable(format!("{} sent too few replies", self.place())))?;
-        let replies = replies.map(Value::extract_error);
+            .req_packed_commands(&sent.get_packed_pipeline(), 0, sent.len())
+            .map_err(|error| self.lost(&error))?
+            .into_iter()
+            .map(Value::extract_error)
+            .collect();
+        if replies.len() != sent.len() {
+            return Err(self.strange());
+        }
         if replies.iter().all(Result::is_ok) {
             self.live = Some(live);
         }
@@ -139,8 +102,13 @@ impl RedisServer {
     }
 
     /// Sends one command.
-    fn ask_one(&mut self, make: impl FnOnce(&Home, &[String]) -> Cmd) -> Result<Value, Fault> {
-        let [reply] = self.ask(|home, scripts| [make(home, scripts)])?;
+    fn ask_one(&mut self, make: impl FnOnce(&Keys, &Names) -> Cmd) -> Result<Value, Fault> {
+        let mut replies = self.ask(|keys, names| {
+            let mut sent = redis::pipe();
+            sent.add_command(make(keys, names));
+            sent
+        })?;
+        let reply = replies.pop().ok_or_else(|| self.strange())?;
         reply.map_err(|error| self.lost(&error))
     }
 
@@ -152,9 +120,91 @@ impl RedisServer {
         group: u64,
         more: &[&[u8]],
     ) -> Result<Verdict, Fault> {
-        let reply = self
-            .ask_one(|home, scripts| owned(home, &scripts[script as usize], lease, group, more))?;
+        let reply = self.ask_one(|keys, names| {
+            let mut call = keys.owned(names, script, lease, group);
+            call.arg(more);
+            call
+        })?;
         verdict(reply).ok_or_else(|| self.strange())
+    }
+
+    /// Sends a change, and in the same breath watches what it leaves and waits for
+    /// replicas. Gives the reply to the last of `change`, and how many replicas have it.
+    fn ask_watching(
+        &mut self,
+        lease: &Lease,
+        end: u64,
+        replicas: u32,
+        change: impl FnOnce(&Keys, &Names, &mut Pipeline),
+    ) -> Result<(Value, u32), Fault> {
+        let replies = self.ask(|keys, names| {
+            let mut sent = redis::pipe();
+            change(keys, names, &mut sent);
+            keys.watch(&mut sent);
+            if replicas > 0 {
+                sent.cmd("WAIT").arg(replicas).arg(WAIT_MS);
+            }
+            sent
+        })?;
+        let replies = replies.into_iter().collect::<Result<Vec<_>, _>>();
+        let mut replies = replies.map_err(|error| self.lost(&error))?;
+        let mut last = || replies.pop().unwrap_or(Value::Nil);
+        let waited = match replicas {
+            0 => Value::Int(0),
+            _ => last(),
+        };
+        let (entries, head, _, reply) = (last(), last(), last(), last());
+        if let Some(live) = &mut self.live {
+            live.watched = ends_with(head, entries, lease, end).then_some(end);
+        }
+        let waited = redis::from_redis_value(waited).map_err(|_| self.strange())?;
+        Ok((reply, waited))
+    }
+
+    /// Calls a script after which the owner's stream ends with a group.
+    fn ask_script(
+        &mut self,
+        lease: &Lease,
+        end: u64,
+        replicas: u32,
+        call: impl FnOnce(&Keys, &Names) -> Cmd,
+    ) -> Result<Appended, Fault> {
+        let (reply, replicas) = self.ask_watching(lease, end, replicas, |keys, names, sent| {
+            // What was touched stays so until it is given up.
+            sent.cmd("UNWATCH").add_command(call(keys, names));
+        })?;
+        let verdict = verdict(reply).ok_or_else(|| self.strange())?;
+        if let Some(live) = &mut self.live
+            && verdict != Verdict::Done
+        {
+            live.watched = None;
+        }
+        Ok(Appended { verdict, replicas })
+    }
+
+    /// Appends without a script; `None` if there is something to find out first.
+    fn append_watched(
+        &mut self,
+        lease: &Lease,
+        entry: &NewEntry<'_>,
+        replicas: u32,
+    ) -> Result<Option<Appended>, Fault> {
+        let watched = self.live.as_ref().and_then(|live| live.watched);
+        if watched != Some(entry.group - 1) {
+            return Ok(None);
+        }
+        let (reply, replicas) =
+            self.ask_watching(lease, entry.group, replicas, |keys, _, sent| {
+                keys.append_watched(sent, entry);
+            })?;
+        match reply {
+            Value::Nil => Ok(None),
+            Value::Array(_) => Ok(Some(Appended {
+                verdict: Verdict::Done,
+                replicas,
+            })),
+            _ => Err(self.strange()),
+        }
     }
 
     /// Replicas that have everything so far on disk, waiting until there are enough.
@@ -203,36 +253,39 @@ impl RedisServer {
 
 impl Home {
     fn connect(&self) -> Result<Live, RedisError> {
-        let mut connection = self.endpoint.connect(&self.stream)?;
+        let mut connection = self.endpoint.connect(&self.keys.stream)?;
         let patience = self.endpoint.timeout() + Duration::from_millis(WAIT_MS);
         connection.set_read_timeout(Some(patience))?;
-        let scripts = SCRIPTS
-            .iter()
-            .map(|text| {
-                redis::cmd("SCRIPT")
-                    .arg("LOAD")
-                    .arg(text)
-                    .query(&mut connection)
-            })
-            .collect::<Result<_, _>>()?;
+        let mut names = Names::default();
+        for (name, text) in names.iter_mut().zip(SCRIPTS) {
+            let mut load = redis::cmd("SCRIPT");
+            *name = load.arg("LOAD").arg(text).query(&mut connection)?;
+        }
         Ok(Live {
             connection,
-            scripts,
+            names,
+            watched: None,
         })
     }
 }
 
 impl Server for RedisServer {
     fn place(&self) -> String {
-        format!("{} on {}", self.home.stream, self.home.endpoint.shown())
+        format!(
+            "{} on {}",
+            self.home.keys.stream,
+            self.home.endpoint.shown()
+        )
     }
 
     fn inspect(&mut self) -> Result<Settings, Fault> {
-        let [info, appendfsync] = self.ask(|_, _| {
-            let mut config = redis::cmd("CONFIG");
-            config.arg("GET").arg("appendfsync");
-            [redis::cmd("INFO"), config]
+        let replies = self.ask(|_, _| {
+            let mut sent = redis::pipe();
+            sent.cmd("INFO");
+            sent.cmd("CONFIG").arg("GET").arg("appendfsync");
+            sent
         })?;
+        let [info, appendfsync] = <[_; 2]>::try_from(replies).map_err(|_| self.strange())?;
         let info = info.map_err(|error| self.lost(&error))?;
         let info: String = redis::from_redis_value(info).map_err(|_| self.strange())?;
         let appendfsync = match appendfsync {
@@ -249,8 +302,8 @@ impl Server for RedisServer {
     }
 
     fn acquire(&mut self, lease: &Lease) -> Result<Acquired, Fault> {
-        let reply = self.ask_one(|home, scripts| {
-            let mut call = call(home, &scripts[Script::Acquire as usize]);
+        let reply = self.ask_one(|keys, names| {
+            let mut call = keys.call(names, Script::Acquire);
             call.arg(&lease.token).arg(&lease.owner).arg(lease.millis);
             call
         })?;
@@ -263,55 +316,41 @@ impl Server for RedisServer {
         entry: &NewEntry<'_>,
         wait: Wait,
     ) -> Result<Appended, Fault> {
-        let append = |home: &Home, scripts: &[String]| {
-            let group = entry.group.to_string();
-            let seq = entry.last_seq.to_string();
-            let script = &scripts[Script::Append as usize];
-            let mut append = owned(home, script, lease, entry.group - 1, &[]);
-            append.arg(group).arg(seq).arg(entry.frame);
-            for (number, document) in entry.documents {
-                append.arg(number).arg(&document[..]);
-            }
-            append
+        let replicas = match wait {
+            Wait::Replicas(count) => count,
+            Wait::Reply | Wait::Synced(_) => 0,
         };
-        let (reply, replicas) = match wait {
-            Wait::Reply => (self.ask_one(append)?, 0),
-            Wait::Replicas(count) => {
-                let mut waiting = redis::cmd("WAIT");
-                waiting.arg(count).arg(WAIT_MS);
-                let [reply, waited] = self.ask(|home, scripts| [append(home, scripts), waiting])?;
-                let reply = reply.map_err(|error| self.lost(&error))?;
-                let waited = waited.map_err(|error| self.lost(&error))?;
-                (
-                    reply,
-                    redis::from_redis_value(waited).map_err(|_| self.strange())?,
-                )
-            }
-            Wait::Synced(count) => {
-                let reply = self.ask_one(append)?;
-                (reply, self.wait_for_disks(count)?)
-            }
+        let mut appended = match self.append_watched(lease, entry, replicas)? {
+            Some(appended) => appended,
+            None => self.ask_script(lease, entry.group, replicas, |keys, names| {
+                keys.append_by_script(names, lease, entry)
+            })?,
         };
-        let verdict = verdict(reply).ok_or_else(|| self.strange())?;
-        Ok(Appended { verdict, replicas })
+        if let Wait::Synced(count) = wait {
+            appended.replicas = self.wait_for_disks(count)?;
+        }
+        Ok(appended)
     }
 
     fn renew(&mut self, lease: &Lease, group: Option<u64>) -> Result<Verdict, Fault> {
-        match group {
-            Some(group) => self.ask_owned(Script::Renew, lease, group, &[]),
-            None => self.ask_owned(Script::Renew, lease, 0, &[b"anywhere"]),
-        }
+        let Some(group) = group else {
+            return self.ask_owned(Script::Renew, lease, 0, &[b"anywhere"]);
+        };
+        let renewed = self.ask_script(lease, group, 0, |keys, names| {
+            keys.owned(names, Script::Renew, lease, group)
+        })?;
+        Ok(renewed.verdict)
     }
 
     fn trim(&mut self, lease: &Lease, group: u64, origin: &Origin) -> Result<Verdict, Fault> {
-        let (first, seq) = (origin.group.to_string(), origin.seq.to_string());
-        let chain = hex(&origin.chain);
-        self.ask_owned(
-            Script::Trim,
-            lease,
-            group,
-            &[first.as_bytes(), seq.as_bytes(), chain.as_bytes()],
-        )
+        let trimmed = self.ask_script(lease, group, 0, |keys, names| {
+            let mut call = keys.owned(names, Script::Trim, lease, group);
+            call.arg(origin.group)
+                .arg(origin.seq)
+                .arg(hex(&origin.chain));
+            call
+        })?;
+        Ok(trimmed.verdict)
     }
 
     fn release(&mut self, lease: &Lease) {
@@ -322,9 +361,9 @@ impl Server for RedisServer {
     }
 
     fn range(&mut self, from: u64, to: u64, count: usize) -> Result<Vec<StoredEntry>, Fault> {
-        let reply = self.ask_one(|home, _| {
+        let reply = self.ask_one(|keys, _| {
             let mut range = redis::cmd("XRANGE");
-            range.arg(&home.stream).arg(from).arg(to);
+            range.arg(&keys.stream).arg(from).arg(to);
             range.arg("COUNT").arg(count);
             range
         })?;
@@ -341,146 +380,4 @@ impl Server for RedisServer {
             live: None,
         })
     }
-}
-
-/// A call of a script with its keys.
-fn call(home: &Home, script: &str) -> Cmd {
-    let mut call = redis::cmd("EVALSHA");
-    call.arg(script).arg(3).arg(&home.stream);
-    call.arg(&home.head).arg(&home.documents);
-    call
-}
-
-/// A call with what tells the owner, and where it left the stream.
-fn owned(home: &Home, script: &str, lease: &Lease, group: u64, more: &[&[u8]]) -> Cmd {
-    let mut call = call(home, script);
-    call.arg(lease.epoch).arg(&lease.token);
-    call.arg(group).arg(lease.millis);
-    for argument in more {
-        call.arg(*argument);
-    }
-    call
-}
-
-fn verdict(reply: Value) -> Option<Verdict> {
-    let mut parts = Parts::of(reply)?;
-    match parts.text()?.as_str() {
-        "OK" => Some(Verdict::Done),
-        "FENCED" => Some(Verdict::Fenced {
-            epoch: parts.number()?,
-            owner: parts.text()?,
-        }),
-        "BEHIND" => Some(Verdict::Behind {
-            group: parts.number()?,
-            seq: parts.number()?,
-            entries: parts.number()?,
-        }),
-        _ => None,
-    }
-}
-
-fn acquired(reply: Value) -> Option<Acquired> {
-    let mut parts = Parts::of(reply)?;
-    match parts.text()?.as_str() {
-        "TAKEN" => Some(Acquired::Taken {
-            epoch: u32::try_from(parts.number()?).ok()?,
-            head: Head {
-                group: parts.number()?,
-                seq: parts.number()?,
-                entries: parts.number()?,
-                origin: Origin {
-                    group: parts.number()?,
-                    seq: parts.number()?,
-                    chain: chain(&parts.text()?)?,
-                },
-            },
-        }),
-        "HELD" => Some(Acquired::Held {
-            owner: parts.text()?,
-            millis: parts.number()?,
-        }),
-        "HEADLESS" => Some(Acquired::Headless {
-            entries: parts.number()?,
-        }),
-        _ => None,
-    }
-}
-
-/// The parts of a script's reply, taken in order.
-struct Parts(std::vec::IntoIter<Value>);
-
-impl Parts {
-    fn of(reply: Value) -> Option<Self> {
-        match reply {
-            Value::Array(parts) => Some(Self(parts.into_iter())),
-            _ => None,
-        }
-    }
-
-    fn text(&mut self) -> Option<String> {
-        redis::from_redis_value(self.0.next()?).ok()
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        redis::from_redis_value(self.0.next()?).ok()
-    }
-}
-
-/// `None` if it has no id; an entry of another form has no frame.
-fn stored(entry: Value) -> Option<StoredEntry> {
-    let (id, fields): (String, Vec<Vec<u8>>) = redis::from_redis_value(entry).ok()?;
-    let (group, part) = id.split_once('-')?;
-    let frame = match <[Vec<u8>; 4]>::try_from(fields) {
-        Ok([frame_name, frame, seq_name, _])
-            if part == "0" && [&frame_name[..], &seq_name[..]] == FIELDS =>
-        {
-            frame
-        }
-        _ => Vec::new(),
-    };
-    Some(StoredEntry {
-        group: group.parse().ok()?,
-        frame,
-    })
-}
-
-/// Reads what `INFO` tells.
-fn settings(info: &str, appendfsync: Option<String>) -> Option<Settings> {
-    let field = |name: &str| {
-        info.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-    };
-    let mut version = field("redis_version")?.split('.').map(str::parse);
-    let online_replicas = info
-        .lines()
-        .filter(|line| line.starts_with("slave") && line.contains("state=online"))
-        .count();
-    Some(Settings {
-        version: (version.next()?.ok()?, version.next()?.ok()?),
-        role: field("role")?.to_owned(),
-        online_replicas: u32::try_from(online_replicas).ok()?,
-        maxmemory: field("maxmemory")?.parse().ok()?,
-        maxmemory_policy: field("maxmemory_policy")?.to_owned(),
-        appendonly: field("aof_enabled")? == "1",
-        appendfsync,
-    })
-}
-
-fn hex(chain: &Chain) -> String {
-    chain.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The chain of a text; no text is the chain of a new journal.
-fn chain(text: &str) -> Option<Chain> {
-    let mut chain = Chain::default();
-    if text.is_empty() {
-        return Some(chain);
-    }
-    if text.len() != 2 * chain.len() || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in chain.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(chain)
 }

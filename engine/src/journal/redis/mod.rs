@@ -2,13 +2,15 @@
 //!
 //! An entry's id is `<group>-0` and its only field the frame as it would stand on
 //! disk, so that a flipped bit is found by the same checks. A hash beside it, the
-//! head, holds the lease and says which groups the stream must have; every script
-//! compares both, so that nothing is written behind a loss.
+//! head, holds the lease and says which groups the stream must have; whatever writes
+//! compares both or watches both, so that nothing is written behind a loss.
 
+mod commands;
 mod connection;
 mod documents;
 mod endpoint;
 mod reader;
+mod replies;
 mod server;
 mod settings;
 mod walk;

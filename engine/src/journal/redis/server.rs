@@ -167,8 +167,8 @@ pub trait Server: Send + std::fmt::Debug {
         wait: Wait,
     ) -> Result<Appended, Fault>;
 
-    /// Renews the lease and looks that the stream is whole, and that `group` is the last
-    /// one; without it the stream may end anywhere.
+    /// Looks that the stream is whole and that `group` is the last one, and renews the lease.
+    /// Without a group the stream may end anywhere, and a lease that is young stays as it is.
     ///
     /// # Errors
     /// [`Fault::Unreachable`]: it may be done again.

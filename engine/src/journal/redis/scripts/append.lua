@@ -1,7 +1,8 @@
 -- ARGV from 5: number of the new group, its last record, its frame, then numbers and bytes of
 -- the documents that its records refer to.
--- All that every order waits for: one write, and no look at the end of the stream. XADD refuses
--- a group that is not above every earlier one; so many entries as there are groups are all of them.
+-- The first group of a connection, and whatever may be there already or was touched by
+-- somebody; all others are added by plain commands. XADD refuses a group that is not above
+-- every earlier one; so many entries as there are groups are all of them.
 local function put_documents()
   for at = 8, #ARGV, 2 do
     redis.call('HSET', KEYS[3], ARGV[at], ARGV[at + 1])

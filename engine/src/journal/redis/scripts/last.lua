@@ -1,4 +1,9 @@
 -- Begins every script. KEYS: the stream, its head, the documents.
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
 -- Gives the last group that the stream ever had, and its last record. Appends do not write
 -- the head: it may be behind the stream, and is ahead of one that lost its end.
 local function last()

@@ -3,13 +3,11 @@
 -- The head says who owns the stream and which group is the first one, so that the length of
 -- the stream tells whether anybody removed or added anything.
 local function renew()
-  local time = redis.call('TIME')
   local group, seq = last()
-  redis.call('HSET', KEYS[2], 'group', group, 'seq', seq,
-    'until', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4])
+  redis.call('HSET', KEYS[2], 'group', group, 'seq', seq, 'until', now() + ARGV[4])
 end
 
-local head = redis.call('HMGET', KEYS[2], 'epoch', 'token', 'owner', 'origin')
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'token', 'owner', 'origin', 'until')
 local epoch, origin = tonumber(head[1] or 0), tonumber(head[4] or 1)
 local entries = redis.call('XLEN', KEYS[1])
 local mine = tonumber(ARGV[1])
