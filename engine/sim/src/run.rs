@@ -106,6 +106,23 @@ impl Records for History<'_> {
     }
 }
 
+/// All records so far, decoded from their bytes and replayed from the first one; each
+/// inspection goes on where the one before it ended.
+#[derive(Debug)]
+struct Replayed {
+    state: State,
+    ledger: Ledger,
+}
+
+impl Replayed {
+    fn from_nothing() -> Self {
+        Self {
+            state: State::new(Board::default()),
+            ledger: Ledger::default(),
+        }
+    }
+}
+
 /// A run under way.
 #[derive(Debug)]
 pub struct Runner {
@@ -128,6 +145,7 @@ pub struct Runner {
     calls: BTreeMap<Call, Waiting>,
     next_call: Call,
     checkpoint: (u64, Model),
+    replayed: Replayed,
     trace: Trace,
 }
 
@@ -155,6 +173,7 @@ impl Runner {
             epoch: 0,
             calls: BTreeMap::new(),
             next_call: 0,
+            replayed: Replayed::from_nothing(),
             trace: Trace::default(),
         };
         runner.open()?;
@@ -818,6 +837,9 @@ impl Runner {
 
     /// Takes the model back to where the journal is.
     fn rewind(&mut self, kept: usize) -> Result<(), Wrong> {
+        if self.replayed.state.seq() > kept as u64 {
+            self.replayed = Replayed::from_nothing();
+        }
         if kept as u64 == self.model.seq() {
             // Deadlines that passed unwritten are judged anew; nothing to take back.
             self.history.truncate(kept);
@@ -880,28 +902,33 @@ impl Runner {
         for shop in 1..=self.world.shops {
             self.look_at_all(shop)?;
         }
-        let mut replayed = State::new(Board::default());
-        let mut ledger = Ledger::default();
-        for (seq, written) in (1..).zip(&self.history) {
+        let Replayed { state, ledger } = &mut self.replayed;
+        for written in &self.history[state.seq() as usize..] {
+            let seq = state.seq() + 1;
             let record = Record::decode(&*written.bytes).expect("own encoding");
             must!(
                 record == *written.record,
                 "record {seq} is read otherwise than it was written"
             );
             ledger.book(&record);
-            if let Err(error) = replayed.replay(&record) {
+            if let Err(error) = state.replay(&record) {
                 return Err(Wrong::new(format!("replaying record {seq}: {error}")));
             }
         }
+        let Replayed {
+            state: replayed,
+            ledger,
+        } = &self.replayed;
         let state = self.state();
+        let digest = state.digest();
         must!(
-            replayed.digest() == state.digest(),
+            replayed.digest() == digest,
             "replaying all {} records gives another state",
             self.history.len()
         );
         let findings = [state.audit(), replayed.audit(), ledger.audit(state)].concat();
         must!(findings.is_empty(), "the audit finds {findings:?}");
-        self.trace.bytes(&state.digest());
+        self.trace.bytes(&digest);
         Ok(())
     }
 
