@@ -4,6 +4,7 @@
 //! their run is durable does the state say that they left; a crash before that leaves
 //! them in memory, and a run that nobody names.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -12,11 +13,14 @@ use parking_lot::Mutex;
 use prost::Message;
 
 use super::beside::Beside;
-use super::{Phase, Shared};
+use super::{OpenError, Phase, Shared, replay_with};
 use crate::archive::{Archive, ArchiveError, By};
+use crate::domain::event::{Event, Record};
+use crate::domain::inventory::board::Board;
 use crate::domain::orders::archived::Archived;
 use crate::domain::refusal::Refusal;
-use crate::journal::{CommitError, Space};
+use crate::domain::state::State;
+use crate::journal::{CommitError, Disk, Reader, Space};
 
 /// Orders in one run: so many are copied, and later dropped, in one go.
 const AT_ONCE: usize = 256;
@@ -44,6 +48,51 @@ pub enum ArchivingError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Commit(#[from] CommitError),
+}
+
+/// Opens the archive of a state. If it lacks something and the journal reaches back to its
+/// beginning, it is made again from there; what it lacked is told then.
+///
+/// # Errors
+/// [`OpenError`]; what the archive has is still there.
+pub fn open(
+    disk: &Arc<dyn Disk>,
+    state: &State,
+    reader: &dyn Reader,
+) -> Result<(Archive, Option<ArchiveError>), OpenError> {
+    match Archive::open(Arc::clone(disk), state.archive_mark()) {
+        Err(error) if error.is_loss() && reader.first_seq() <= 1 => {
+            Ok((rebuild(disk, reader, state.seq())?, Some(error)))
+        }
+        opened => Ok((opened?, None)),
+    }
+}
+
+/// Makes the archive from the whole journal.
+fn rebuild(disk: &Arc<dyn Disk>, reader: &dyn Reader, last_seq: u64) -> Result<Archive, OpenError> {
+    let archive = Archive::begin_again(Arc::clone(disk))?;
+    let mut state = State::new(Board::default());
+    let mut failed = None;
+    let kept = &mut |record: &Record, state: &State| {
+        let left = record.events.iter().filter_map(|entry| match &entry.event {
+            Some(Event::OrdersArchived(left)) => Some(left),
+            _ => None,
+        });
+        for left in left {
+            let kept = archive.keep_again(state.archive_mark(), left.run, &state.leaving(left));
+            if let Err(error) = kept {
+                failed = Some(error);
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    let nothing = &mut |_: &Record, _: &State| ControlFlow::Continue(());
+    replay_with(&mut state, reader, last_seq, kept, nothing)?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(Archive::open(Arc::clone(disk), state.archive_mark())?),
+    }
 }
 
 /// Starts the archiver.

@@ -33,7 +33,7 @@ use crate::ahead::ahead;
 use crate::archive::{Archive, ArchiveError, By};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::domain::command::{Command, IssueToken, Principal, RequestKey, Submission};
-use crate::domain::event::{Event, Record};
+use crate::domain::event::Record;
 use crate::domain::inventory::board::Board;
 use crate::domain::orders::lifecycle::Role;
 use crate::domain::outcome::Answer;
@@ -62,7 +62,7 @@ pub use settings::{ClockChoice, RedisSettings, Settings};
 pub use watch::Watch;
 
 use archiver::ArchiveCounts;
-pub use archiver::ArchivingError;
+pub use archiver::{ArchivingError, open as open_archive};
 use beside::Beside;
 use scrubber::ScrubCounts;
 use shares::{Part, Shares};
@@ -1250,52 +1250,17 @@ impl Stores {
         })
     }
 
-    /// The archive of a state; made again if it lacks something and the journal does not.
+    /// The archive of a state.
     fn archive(&self, state: &State) -> Result<Option<Archive>, OpenError> {
         let Some(disk) = &self.archive else {
             return Ok(None);
         };
-        match Archive::open(Arc::clone(disk), state.archive_mark()) {
-            Err(error) if error.is_loss() && self.reader.first_seq() <= 1 => {
-                let detail = error.to_string();
-                eprintln!(r#"{{"level":"warning","event":"archive_rebuilt","detail":{detail:?}}}"#);
-                self.rebuild_archive(Arc::clone(disk)).map(Some)
-            }
-            opened => Ok(Some(opened?)),
+        let (archive, lacked) = archiver::open(disk, state, self.reader.as_ref())?;
+        if let Some(lacked) = lacked {
+            let detail = lacked.to_string();
+            eprintln!(r#"{{"level":"warning","event":"archive_rebuilt","detail":{detail:?}}}"#);
         }
-    }
-
-    /// Makes the archive from the whole journal.
-    fn rebuild_archive(&self, disk: Arc<dyn Disk>) -> Result<Archive, OpenError> {
-        let archive = Archive::begin_again(Arc::clone(&disk))?;
-        let mut state = State::new(Board::default());
-        let mut failed = None;
-        let kept = &mut |record: &Record, state: &State| {
-            let left = record.events.iter().filter_map(|entry| match &entry.event {
-                Some(Event::OrdersArchived(left)) => Some(left),
-                _ => None,
-            });
-            for left in left {
-                let kept = archive.keep_again(state.archive_mark(), left.run, &state.leaving(left));
-                if let Err(error) = kept {
-                    failed = Some(error);
-                    return Flow::Break(());
-                }
-            }
-            Flow::Continue(())
-        };
-        let last_seq = self.recovery.last_seq;
-        replay_with(
-            &mut state,
-            self.reader.as_ref(),
-            last_seq,
-            kept,
-            &mut |_, _| Flow::Continue(()),
-        )?;
-        match failed {
-            Some(error) => Err(error.into()),
-            None => Ok(Archive::open(disk, state.archive_mark())?),
-        }
+        Ok(Some(archive))
     }
 
     /// The state that the newest usable snapshot and the records after it give.
