@@ -301,10 +301,10 @@ pub fn order(order: u16) -> String {
     format!("o{order}")
 }
 
-/// The id that an order has in its channel.
+/// The id that an order has in its channel, which two of them share.
 #[must_use]
 pub fn channel_id(order: u16) -> String {
-    format!("c{order}")
+    format!("c{}", order / 2)
 }
 
 fn named(kind: &str, number: u8) -> String {

@@ -385,7 +385,7 @@ impl House {
             return Ok(&[]);
         }
         let (run, named_by) = self.named;
-        if self.queue.durable() >= named_by {
+        if self.synced >= named_by {
             while self.archive.merge(run)? {}
         }
         let orders = self.state.archivable(now, limit);

@@ -1015,11 +1015,17 @@ impl Runner {
             }
             let id = u32::try_from(index).expect("small worlds");
             let (text, channel) = (ask::order(order.number), ask::channel_id(order.number));
-            let found = [
+            // Of two with the same id of their channel the youngest is meant.
+            let twins = known.orders.iter().zip(0u32..);
+            let twins = twins.filter(|(twin, _)| ask::channel_id(twin.number) == channel);
+            let is_meant = twins.map(|(_, id)| id).max() == Some(id);
+            let mut found = vec![
                 archive.by_id(number, id),
                 archive.find(number, &text, By::Number),
-                archive.find(number, &channel, By::AnyName),
             ];
+            if is_meant {
+                found.push(archive.find(number, &channel, By::AnyName));
+            }
             for found in found {
                 let found = match found {
                     Err(error) if error.is_loss() && self.world.disk.may_lose() => return Ok(()),
@@ -1031,11 +1037,11 @@ impl Runner {
                 state.with_archived(&found, |state| {
                     let merchant = state.merchant(&name).expect("asked before");
                     must!(
-                        merchant.orders.find(&channel) == Some(id),
+                        merchant.orders.look(id).is_some(),
                         "{text} is not lent by its archive"
                     );
                     let view = merchant.order_view(id, deadline_now);
-                    known.check_order(merchant, index, &view, deadline_now)
+                    known.check_order(merchant, id as usize, &view, deadline_now)
                 })?;
             }
         }

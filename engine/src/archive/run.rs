@@ -92,6 +92,11 @@ impl Name<'_> {
             }
     }
 
+    /// Several orders may have the same channel id.
+    pub(super) const fn is_of_one(self) -> bool {
+        !matches!(self, Self::ChannelId(_))
+    }
+
     /// Ids are asked for seldom, and not worth the filter's memory.
     const fn is_filtered(self) -> bool {
         !matches!(self, Self::Id(_))

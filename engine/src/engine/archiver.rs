@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use prost::Message;
 
 use super::beside::Beside;
-use super::{OpenError, Phase, Shared, replay_with};
+use super::{OpenError, Phase, Shared, is_promised, replay_with};
 use crate::archive::{Archive, ArchiveError, By};
 use crate::domain::event::{Event, Record};
 use crate::domain::inventory::board::Board;
@@ -28,6 +28,8 @@ const AT_ONCE: usize = 256;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Between two runs others get lock and disk.
 const BREATH: Duration = Duration::from_millis(5);
+/// A log is synced within 5 ms; a power cut may take what is younger. After so long it is old.
+const SETTLED: Duration = Duration::from_secs(1);
 /// After a failure it waits so long.
 const PAUSE: Duration = Duration::from_secs(60);
 /// A journal that is away keeps nobody waiting longer, since a stop waits for this thread.
@@ -37,8 +39,26 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct ArchiveCounts {
     pub failures: AtomicU64,
-    /// One at a time. The last run, and the record that names it.
-    turn: Mutex<(u64, u64)>,
+    /// One at a time.
+    turn: Mutex<Named>,
+}
+
+/// The last run, the record that names it, and when that was written.
+#[derive(Debug, Clone, Copy)]
+struct Named {
+    run: u64,
+    by: u64,
+    at: Instant,
+}
+
+impl Default for Named {
+    fn default() -> Self {
+        Self {
+            run: 0,
+            by: 0,
+            at: Instant::now(),
+        }
+    }
 }
 
 /// Orders could not be archived; they are in memory still.
@@ -133,9 +153,10 @@ pub(super) fn one_run(shared: &Shared) -> Result<usize, ArchivingError> {
         return Ok(0);
     };
     let mut last = shared.archive_counts.turn.lock();
-    let (run, named_by) = *last;
-    if shared.writer.durable_seq() >= named_by {
-        while archive.merge(run)? {}
+    // What a crash could still undo is not merged with what it could not.
+    let is_settled = is_promised(shared.durability) || last.at.elapsed() >= SETTLED;
+    if shared.writer.durable_seq() >= last.by && is_settled {
+        while archive.merge(last.run)? {}
     }
     let (orders, mark, seq) = {
         let state = shared.core.lock();
@@ -164,7 +185,11 @@ pub(super) fn one_run(shared: &Shared) -> Result<usize, ArchivingError> {
         archive.forget(run)?;
         return Ok(0);
     };
-    *last = (run, seq);
+    *last = Named {
+        run,
+        by: seq,
+        at: Instant::now(),
+    };
     Ok(orders.len())
 }
 
