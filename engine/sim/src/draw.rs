@@ -76,6 +76,8 @@ pub struct Drawer {
     inspect_at: u64,
     quiet: Option<u64>,
     ending: Option<VecDeque<Step>>,
+    /// What must follow the last step at once.
+    then: Option<Step>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +128,7 @@ impl Drawer {
             inspect_at: INSPECT_EVERY,
             quiet: None,
             ending: None,
+            then: None,
             chance,
         };
         (drawer, world)
@@ -142,7 +145,10 @@ impl Drawer {
             self.inspect_at += INSPECT_EVERY.max(self.drawn / 4);
             return Some(Step::Inspect);
         }
-        Some(self.next_busy(runner))
+        Some(match self.then.take() {
+            Some(step) => step,
+            None => self.next_busy(runner),
+        })
     }
 
     /// Replies reach clients, or are lost on the way.
@@ -252,12 +258,22 @@ impl Drawer {
         self.send(runner)
     }
 
+    /// A run, often with a death in the middle of it or of a merge before it.
     fn archive(&mut self) -> Step {
+        let keep = Step::Keep {
+            limit: 1 + self.chance.place(3),
+        };
         match self.chance.below(100) {
-            0..=49 => Step::Keep {
-                limit: 1 + self.chance.place(3),
-            },
-            50..=98 => Step::LetGo,
+            0..=7 => {
+                self.then = Some(keep);
+                let (calls, seed) = (self.chance.below(12) as u32, self.chance.number());
+                Step::Arm(match self.chance.permille(500) {
+                    true => Fault::Kill { calls },
+                    false => Fault::PowerCut { calls, seed },
+                })
+            }
+            8..=49 => keep,
+            50..=97 => Step::LetGo,
             _ => Step::LoseRun {
                 number: self.chance.place(64),
             },
