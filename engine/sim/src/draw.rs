@@ -77,7 +77,7 @@ pub struct Drawer {
     quiet: Option<u64>,
     ending: Option<VecDeque<Step>>,
     /// What must follow the last step at once.
-    then: Option<Step>,
+    then: VecDeque<Step>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Drawer {
             inspect_at: INSPECT_EVERY,
             quiet: None,
             ending: None,
-            then: None,
+            then: VecDeque::new(),
             chance,
         };
         (drawer, world)
@@ -145,7 +145,7 @@ impl Drawer {
             self.inspect_at += INSPECT_EVERY.max(self.drawn / 4);
             return Some(Step::Inspect);
         }
-        Some(match self.then.take() {
+        Some(match self.then.pop_front() {
             Some(step) => step,
             None => self.next_busy(runner),
         })
@@ -265,8 +265,12 @@ impl Drawer {
         };
         match self.chance.below(100) {
             0..=7 => {
-                self.then = Some(keep);
                 let (calls, seed) = (self.chance.below(12) as u32, self.chance.number());
+                self.then.push_back(keep);
+                if self.chance.permille(500) {
+                    let outage_ms = 0;
+                    self.then.push_back(Step::PowerCut { seed, outage_ms });
+                }
                 Step::Arm(match self.chance.permille(500) {
                     true => Fault::Kill { calls },
                     false => Fault::PowerCut { calls, seed },

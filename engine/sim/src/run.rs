@@ -877,8 +877,9 @@ impl Runner {
         self.ground.restart();
     }
 
+    /// A journal that lost records does not know the runs that were merged since.
     fn may_lack_runs(&self) -> bool {
-        self.lost_run || self.world.disk.may_lose()
+        self.lost_run || self.world.disk.may_lose() || self.may_lose()
     }
 
     /// What stands below the journal may lose what it said it has.
