@@ -139,8 +139,6 @@ mistakes! {
     RemoveBeforeMerged,
     /// Of two images of an order a merge keeps the older one.
     KeepOlderImage,
-    /// A run that was found is used although its name may be lost.
-    TrustFoundRun,
     /// A run that was merged with later ones is used although the journal lost those.
     TrustMergedBeyond,
     /// A look-up does not ask the newest run.

@@ -277,11 +277,23 @@ impl Drawer {
                 })
             }
             8..=49 => keep,
-            50..=97 => Step::LetGo,
-            _ => Step::LoseRun {
-                number: self.chance.place(64),
-            },
+            50..=96 => Step::LetGo,
+            _ => self.lose_run(),
         }
+    }
+
+    /// A run is gone; often the start that makes it again dies too, and then the power fails.
+    fn lose_run(&mut self) -> Step {
+        let lose = Step::LoseRun {
+            number: self.chance.place(64),
+        };
+        if self.chance.permille(500) {
+            return lose;
+        }
+        let (calls, seed) = (self.chance.below(12) as u32, self.chance.number());
+        let outage_ms = 0;
+        self.then.extend([lose, Step::PowerCut { seed, outage_ms }]);
+        Step::Arm(Fault::Kill { calls })
     }
 
     /// A request that is under way already.

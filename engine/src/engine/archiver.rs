@@ -28,8 +28,9 @@ const AT_ONCE: usize = 256;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Between two runs others get lock and disk.
 const BREATH: Duration = Duration::from_millis(5);
-/// A log is synced within 5 ms; a power cut may take what is younger. After so long it is old.
-const SETTLED: Duration = Duration::from_secs(1);
+/// A log is synced within 5 ms, a stream in `everysec` within two seconds; a crash may take
+/// what is younger. After so long it is old.
+const SETTLED: Duration = Duration::from_secs(5);
 /// After a failure it waits so long.
 const PAUSE: Duration = Duration::from_secs(60);
 /// A journal that is away keeps nobody waiting longer, since a stop waits for this thread.
