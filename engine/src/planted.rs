@@ -131,6 +131,26 @@ mistakes! {
     WriteBesideRival,
     /// Trimming removes a segment, or a group, that is still needed.
     TrimTooMuch,
+    /// A run of the archive is named by a record and was not synced.
+    SkipRunSync,
+    /// The name of a run is not synced.
+    ForgetRunName,
+    /// A merge removes its runs before what they became is there.
+    RemoveBeforeMerged,
+    /// Of two images of an order a merge keeps the older one.
+    KeepOlderImage,
+    /// A run that was merged with later ones is used although the journal lost those.
+    TrustMergedBeyond,
+    /// A look-up does not ask the newest run.
+    SkipNewestRun,
+    /// What is decided about an archived order is written without the order.
+    ForgetRevived,
+    /// An order that comes back lacks its refund.
+    ReviveWithoutRefund,
+    /// The id of the youngest order is given again once that is archived.
+    ReuseArchivedId,
+    /// Orders leave memory whatever the policy's days say.
+    ArchiveEarly,
     /// A reply does not wait for the replicas of its mode.
     ForgetReplicas,
     /// A group is taken for written although no reply came.

@@ -354,7 +354,7 @@ impl Snapshots {
         // A board of its own: one that fails half way leaves nothing behind.
         let mut image = Image::new(Board::default());
         let read = |give: &mut dyn FnMut(_) -> Flow<()>| {
-            let mut parts = Parts::new(file, head.parts);
+            let mut parts = Parts::new(file, head);
             let mut digest = ImageDigest::default();
             let mut number = 0;
             while let Some(part) = parts.next().map_err(self.io("read", &name))? {
@@ -534,7 +534,7 @@ fn write_draft(
     stopped: &AtomicBool,
 ) -> io::Result<Head> {
     let mut digest = ImageDigest::default();
-    let mut waiting = Vec::with_capacity(STRIDE + STRIDE / 4);
+    let mut waiting = Vec::new();
     let (mut parts, mut offset) = (0, START as u64);
     state.image(&mut |part| {
         if stopped.load(Ordering::Relaxed) {
@@ -572,6 +572,7 @@ fn write_draft(
 struct Parts<'a> {
     file: &'a dyn DiskFile,
     left: u64,
+    bytes: u64,
     buffer: Vec<u8>,
     /// Where in the buffer the next part begins, and where the buffer ends in the file.
     from: usize,
@@ -579,10 +580,11 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn new(file: &'a dyn DiskFile, count: u64) -> Self {
+    fn new(file: &'a dyn DiskFile, head: &Head) -> Self {
         Self {
             file,
-            left: count,
+            left: head.parts,
+            bytes: head.bytes,
             buffer: Vec::new(),
             from: 0,
             read_to: START as u64,
@@ -632,7 +634,9 @@ impl<'a> Parts<'a> {
         self.buffer.drain(..self.from);
         self.from = 0;
         let had = self.buffer.len();
-        self.buffer.resize(bytes.max(STRIDE), 0);
+        let rest = usize::try_from(self.bytes - self.read_to).unwrap_or(usize::MAX);
+        self.buffer
+            .resize(bytes.max(STRIDE).min(had.saturating_add(rest)), 0);
         let got = read_up_to(self.file, &mut self.buffer[had..], self.read_to)?;
         self.buffer.truncate(had + got);
         self.read_to += got as u64;

@@ -583,6 +583,79 @@ fn merged_runs_hold_every_order_and_the_newest_of_each() {
     fs::remove_dir_all(path).expect("our own folder");
 }
 
+/// A journal may be cut, or a server lose what it had. What was merged since cannot be told
+/// from what was there then.
+#[test]
+fn runs_that_were_merged_with_lost_ones_are_not_used() {
+    let path = folder("beyond");
+    let house = closed(7);
+    let mut orders = house.state.archivable(house.now, 1_000);
+    // It came back and left again in the run that the journal lost.
+    let mut changed = orders[3].clone();
+    changed.order.version += 1;
+    orders.push(changed);
+    let disk = || Arc::new(Folder::at(&path));
+    let archive = Archive::open(disk(), ArchiveMark::default()).expect("new");
+    let before = in_runs(&archive, &orders[..7]);
+    let chain = chained(before.chain, &orders[7..]);
+    let run = archive.keep(before, &orders[7..]).expect("a disk");
+    let apart = Archive::reading(disk(), before).expect("the runs of then");
+    all_found(&apart, &orders[..7]);
+    assert!(archive.merge(run).expect("a disk"));
+    Archive::reading(disk(), ArchiveMark { run, chain }).expect("the runs of now");
+    let refused = Archive::reading(disk(), before).expect_err("merged");
+    assert!(refused.is_loss(), "{refused}");
+    fs::remove_dir_all(path).expect("our own folder");
+}
+
+/// Of several orders with one id of their channel the youngest is meant, wherever it is.
+#[test]
+fn a_channel_id_means_its_youngest_order() {
+    let path = folder("channel");
+    let mut house = House::stocked(&[("cup", 10)]);
+    archive_after(&mut house, 30);
+    for number in ["A0", "A1"] {
+        let mut order = placing(number, &[("cup", 1)]);
+        if let Command::PlaceOrder(order) = &mut order {
+            order.channel_order_id = "same".into();
+        }
+        house.done(order);
+        house.done(cancel(number));
+    }
+    house.pass(31 * DAY);
+    let orders = house.state.archivable(house.now, 10);
+    let archive = Archive::open(Arc::new(Folder::at(&path)), ArchiveMark::default()).expect("new");
+    in_runs(&archive, &[orders[1].clone(), orders[0].clone()]);
+    let found = archive.find(0, "same", By::AnyName).expect("whole");
+    assert_eq!(found.expect("one of them").id, orders[1].id);
+    fs::remove_dir_all(path).expect("our own folder");
+}
+
+#[test]
+fn a_read_by_channel_id_shows_the_youngest_order_though_it_left() {
+    let shop = Shop::new("twins");
+    let engine = shop.open();
+    stock(&engine);
+    for number in 0..2 {
+        let mut order = order(number);
+        order.channel_order_id = "same".into();
+        assert_eq!(ask(&engine, PLACE, &order).0, 0);
+    }
+    assert_eq!(cancelled(&engine, 1..2, "c")[0].0, 0);
+    let shown = |engine: &Engine| {
+        let order_number = "same".into();
+        let (code, order) = ask(engine, GET, &pb::GetOrderRequest { order_number });
+        let order = pb::GetOrderResponse::decode(order.as_slice()).expect("an order");
+        (code, order.order.expect("its state").order_number)
+    };
+    assert_eq!(shown(&engine), (0, "A1".into()));
+    shop.clock.advance(31 * DAY);
+    archive(&engine, 1);
+    assert_eq!(shown(&engine), (0, "A1".into()));
+    drop(engine);
+    shop.hash();
+}
+
 /// A disk that fails at each call while runs are written and merged loses no run that
 /// was acknowledged.
 #[test]

@@ -174,6 +174,9 @@ pub struct Rules {
     pub refusal_memory_hours: i64,
     pub units_per_buyer_and_sku: Option<i64>,
     pub holds_per_buyer: Option<i64>,
+    /// 0: never.
+    #[serde(default)]
+    pub archive_after_days: i64,
 }
 
 impl Default for Rules {
@@ -193,6 +196,7 @@ impl Default for Rules {
             refusal_memory_hours: 24,
             units_per_buyer_and_sku: None,
             holds_per_buyer: None,
+            archive_after_days: 0,
         }
     }
 }
@@ -226,6 +230,7 @@ impl Rules {
                 "units_per_buyer_and_sku": self.units_per_buyer_and_sku,
                 "holds_per_buyer": self.holds_per_buyer,
             },
+            "archive_after_days": self.archive_after_days,
         })
         .to_string()
     }
@@ -296,6 +301,12 @@ pub fn order(order: u16) -> String {
     format!("o{order}")
 }
 
+/// The id that an order has in its channel, which two of them share.
+#[must_use]
+pub fn channel_id(order: u16) -> String {
+    format!("c{}", order / 2)
+}
+
 fn named(kind: &str, number: u8) -> String {
     match number {
         0 => String::new(),
@@ -354,7 +365,7 @@ impl Placing {
             urgency: Urgency::from_number(self.urgency.into())
                 .expect("the generator knows the urgencies"),
             lines: lines.collect(),
-            channel_order_id: String::new(),
+            channel_order_id: channel_id(self.order),
             shop_id: String::new(),
             buyer_token: named("buyer", self.buyer),
             province: String::new(),

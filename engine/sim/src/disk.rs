@@ -101,9 +101,13 @@ struct Platter {
     now: Duration,
 }
 
-/// The disk; clones are the same one.
+/// The disk, or a folder of it; clones are the same one.
 #[derive(Debug, Clone)]
-pub struct SimDisk(Arc<Mutex<Platter>>);
+pub struct SimDisk {
+    platter: Arc<Mutex<Platter>>,
+    /// What the names of its files begin with; empty, or with a slash at its end.
+    folder: &'static str,
+}
 
 #[derive(Debug)]
 struct Handle {
@@ -131,7 +135,7 @@ enum Verdict {
 impl SimDisk {
     #[must_use]
     pub fn new(make: Make) -> Self {
-        Self(Arc::new(Mutex::new(Platter {
+        let platter = Arc::new(Mutex::new(Platter {
             make,
             inodes: Vec::new(),
             names: BTreeMap::new(),
@@ -142,17 +146,51 @@ impl SimDisk {
             down: None,
             life: 0,
             now: Duration::ZERO,
-        })))
+        }));
+        Self {
+            platter,
+            folder: "",
+        }
+    }
+
+    /// A folder of this disk, whose name ends with a slash.
+    #[must_use]
+    pub fn folder(&self, folder: &'static str) -> Self {
+        Self {
+            platter: Arc::clone(&self.platter),
+            folder,
+        }
+    }
+
+    fn full(&self, name: &str) -> String {
+        [self.folder, name].concat()
+    }
+
+    /// Somebody removes a file of this folder; which of those with such an end, a number says.
+    /// False if there is none.
+    pub fn lose(&self, end: &str, number: usize) -> bool {
+        let mut platter = self.platter.lock();
+        let names = platter.names.keys();
+        let names: Vec<String> = names
+            .filter(|name| name.starts_with(self.folder) && name.ends_with(end))
+            .cloned()
+            .collect();
+        let Some(place) = number.checked_rem(names.len()) else {
+            return false;
+        };
+        platter.names.remove(&names[place]);
+        platter.durable_names.remove(&names[place]);
+        true
     }
 
     /// Lets a fault happen later.
     pub fn arm(&self, fault: Fault) {
-        self.0.lock().armed.push(fault);
+        self.platter.lock().armed.push(fault);
     }
 
     /// Nothing goes wrong from here on, and there is space.
     pub fn disarm(&self) {
-        let mut platter = self.0.lock();
+        let mut platter = self.platter.lock();
         platter.armed.clear();
         platter.full = false;
     }
@@ -160,24 +198,24 @@ impl SimDisk {
     /// How the machine went down, if it did.
     #[must_use]
     pub fn down(&self) -> Option<Down> {
-        self.0.lock().down
+        self.platter.lock().down
     }
 
     /// Time passes.
     pub fn pass(&self, time: Duration) {
-        self.0.lock().now += time;
+        self.platter.lock().now += time;
     }
 
     /// A new process: what the dead one had open is closed.
     pub fn restart(&self) {
-        let mut platter = self.0.lock();
+        let mut platter = self.platter.lock();
         platter.life += 1;
         platter.down = None;
     }
 
     /// The power failed and came back: only what is durable is there.
     pub fn power_cut(&self, seed: u64) {
-        let mut platter = self.0.lock();
+        let mut platter = self.platter.lock();
         let mut chance = Chance::new(seed);
         platter.lose_names(&mut chance);
         let make = platter.make;
@@ -252,6 +290,17 @@ impl Platter {
         self.names = self.durable_names.clone();
     }
 
+    /// The names of one folder become durable.
+    fn sync_names(&mut self, folder: &str) {
+        let is_here = |change: &mut NameChange| {
+            let name = change.name().strip_prefix(folder);
+            name.is_some_and(|name| !name.contains('/'))
+        };
+        for change in self.unsynced_names.extract_if(.., is_here) {
+            change.carry_out(&mut self.durable_names);
+        }
+    }
+
     fn find(&self, name: &str) -> io::Result<usize> {
         self.names
             .get(name)
@@ -266,6 +315,12 @@ impl Platter {
 }
 
 impl NameChange {
+    fn name(&self) -> &str {
+        match self {
+            Self::Made(name, _) | Self::Renamed(name, _) | Self::Removed(name) => name,
+        }
+    }
+
     fn carry_out(&self, names: &mut BTreeMap<String, usize>) {
         match self {
             Self::Made(name, inode) => {
@@ -394,25 +449,30 @@ impl Inode {
 
 impl Disk for SimDisk {
     fn list(&self) -> io::Result<Vec<String>> {
-        let mut platter = self.0.lock();
+        let mut platter = self.platter.lock();
         platter.call(Call::Read, None)?;
-        Ok(platter.names.keys().cloned().collect())
+        let here = |name: &String| {
+            let name = name.strip_prefix(self.folder)?;
+            (!name.contains('/')).then(|| name.to_owned())
+        };
+        Ok(platter.names.keys().filter_map(here).collect())
     }
 
     fn open(&self, name: &str, _writing: bool) -> io::Result<Arc<dyn DiskFile>> {
-        let mut platter = self.0.lock();
+        let mut platter = self.platter.lock();
         platter.call(Call::Read, None)?;
-        let inode = platter.find(name)?;
+        let inode = platter.find(&self.full(name))?;
         Ok(self.handle(inode, platter.life))
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let mut platter = self.0.lock();
+        let mut platter = self.platter.lock();
         platter.call(Call::Name, None)?;
         if platter.down.is_some() {
             return Err(io::Error::other("the power failed"));
         }
-        let inode = match platter.names.get(name).copied() {
+        let name = self.full(name);
+        let inode = match platter.names.get(&name).copied() {
             Some(inode) => {
                 let file = &mut platter.inodes[inode];
                 file.cached.clear();
@@ -423,7 +483,7 @@ impl Disk for SimDisk {
             None => {
                 platter.inodes.push(Inode::default());
                 let inode = platter.inodes.len() - 1;
-                platter.change_names(NameChange::Made(name.to_owned(), inode));
+                platter.change_names(NameChange::Made(name, inode));
                 inode
             }
         };
@@ -431,46 +491,47 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut platter = self.0.lock();
+        let mut platter = self.platter.lock();
         platter.call(Call::Name, None)?;
-        platter.find(from)?;
-        platter.change_names(NameChange::Renamed(from.to_owned(), to.to_owned()));
+        let (from, to) = (self.full(from), self.full(to));
+        platter.find(&from)?;
+        platter.change_names(NameChange::Renamed(from, to));
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let mut platter = self.0.lock();
+        let mut platter = self.platter.lock();
         platter.call(Call::Name, None)?;
-        platter.find(name)?;
-        platter.change_names(NameChange::Removed(name.to_owned()));
+        let name = self.full(name);
+        platter.find(&name)?;
+        platter.change_names(NameChange::Removed(name));
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut platter = self.0.lock();
+        let mut platter = self.platter.lock();
         let verdict = platter.call(Call::Sync, None)?;
         if platter.down.is_some() {
             return Err(io::Error::other("the power failed"));
         }
         if !matches!(verdict, Verdict::Lie) {
-            platter.unsynced_names.clear();
-            platter.durable_names = platter.names.clone();
+            platter.sync_names(self.folder);
         }
         Ok(())
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
-        let mut platter = self.0.lock();
+        let mut platter = self.platter.lock();
         platter.call(Call::Read, None)?;
         Ok(if platter.full { 0 } else { 1 << 40 })
     }
 
     fn now(&self) -> Duration {
-        self.0.lock().now
+        self.platter.lock().now
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        PathBuf::from("/disk").join(name)
+        PathBuf::from("/disk").join(self.full(name))
     }
 }
 
@@ -486,7 +547,7 @@ impl SimDisk {
 
 impl Handle {
     fn sync(&self) -> io::Result<()> {
-        let mut platter = self.disk.0.lock();
+        let mut platter = self.disk.platter.lock();
         let called = platter.call(Call::Sync, Some(self.life));
         if platter.down.is_some() {
             return Err(io::Error::other("the power failed"));
@@ -505,7 +566,7 @@ impl Handle {
 
 impl DiskFile for Handle {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut platter = self.disk.0.lock();
+        let mut platter = self.disk.platter.lock();
         platter.call(Call::Read, Some(self.life))?;
         let content = &platter.inodes[self.inode].cached;
         let from = usize::try_from(offset).map_or(content.len(), |at| at.min(content.len()));
@@ -515,7 +576,7 @@ impl DiskFile for Handle {
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut platter = self.disk.0.lock();
+        let mut platter = self.disk.platter.lock();
         let verdict = platter.call(Call::Write, Some(self.life))?;
         let page = platter.make.page;
         let down = platter.down.is_some();
@@ -553,7 +614,7 @@ impl DiskFile for Handle {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        let mut platter = self.disk.0.lock();
+        let mut platter = self.disk.platter.lock();
         platter.call(Call::Name, Some(self.life))?;
         if platter.down.is_some() {
             return Err(io::Error::other("the power failed"));
@@ -571,15 +632,16 @@ impl DiskFile for Handle {
     }
 
     fn size(&self) -> io::Result<u64> {
-        let mut platter = self.disk.0.lock();
+        let mut platter = self.disk.platter.lock();
         platter.call(Call::Read, Some(self.life))?;
         Ok(platter.inodes[self.inode].cached.len() as u64)
     }
 
     fn is_still(&self, name: &str) -> io::Result<bool> {
-        let mut platter = self.disk.0.lock();
+        let mut platter = self.disk.platter.lock();
         platter.call(Call::Read, Some(self.life))?;
-        Ok(platter.names.get(name) == Some(&self.inode))
+        let name = self.disk.full(name);
+        Ok(platter.names.get(&name) == Some(&self.inode))
     }
 }
 
@@ -654,6 +716,23 @@ mod tests {
         };
         let kept = (0..100).filter(|seed| there(*seed)).count();
         assert!(kept > 0 && kept < 100, "{kept} of 100");
+    }
+
+    #[test]
+    fn a_folder_syncs_its_own_names_only() {
+        let lost = |seed| {
+            let disk = SimDisk::new(make());
+            let folder = disk.folder("runs/");
+            disk.create("a").expect("up");
+            folder.create("b").expect("up");
+            folder.sync().expect("up");
+            disk.power_cut(seed);
+            disk.restart();
+            assert!(content(&folder, "b").is_some(), "seed {seed}");
+            assert!(content(&disk, "b").is_none(), "it stands in its folder");
+            content(&disk, "a").is_none()
+        };
+        assert!((0..100).any(lost));
     }
 
     #[test]

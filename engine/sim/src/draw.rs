@@ -48,6 +48,7 @@ struct Rates {
     crash: u32,
     fault: u32,
     trim: u32,
+    archive: u32,
     tick_limit: usize,
 }
 
@@ -75,6 +76,8 @@ pub struct Drawer {
     inspect_at: u64,
     quiet: Option<u64>,
     ending: Option<VecDeque<Step>>,
+    /// What must follow the last step at once.
+    then: VecDeque<Step>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +97,7 @@ impl Drawer {
     pub fn new(seed: u64, steps: u64) -> (Self, World) {
         let mut chance = Chance::new(seed);
         let world = draw_world(&mut chance);
-        let rates = draw_rates(&mut chance);
+        let rates = draw_rates(&mut chance, world.archives);
         let kinds = [
             (Kind::Place, 12),
             (Kind::Pay, 14),
@@ -125,6 +128,7 @@ impl Drawer {
             inspect_at: INSPECT_EVERY,
             quiet: None,
             ending: None,
+            then: VecDeque::new(),
             chance,
         };
         (drawer, world)
@@ -141,7 +145,10 @@ impl Drawer {
             self.inspect_at += INSPECT_EVERY.max(self.drawn / 4);
             return Some(Step::Inspect);
         }
-        Some(self.next_busy(runner))
+        Some(match self.then.pop_front() {
+            Some(step) => step,
+            None => self.next_busy(runner),
+        })
     }
 
     /// Replies reach clients, or are lost on the way.
@@ -211,7 +218,9 @@ impl Drawer {
             return self.pass(runner);
         }
         if falls(jump) {
-            let ms = self.chance.between(MINUTE, 5 * HOUR);
+            // Orders leave memory after days.
+            let longest = if self.world.archives { 48 } else { 5 };
+            let ms = self.chance.between(MINUTE, longest * HOUR);
             return Step::Pass { ms };
         }
         if falls(step_back) {
@@ -243,7 +252,48 @@ impl Drawer {
         if self.chance.permille(crash) && self.chance.permille(200) {
             return self.draw_crash();
         }
+        if self.world.archives && self.chance.permille(self.rates.archive) {
+            return self.archive();
+        }
         self.send(runner)
+    }
+
+    /// A run, often with a death in the middle of it or of a merge before it.
+    fn archive(&mut self) -> Step {
+        let keep = Step::Keep {
+            limit: 1 + self.chance.place(3),
+        };
+        match self.chance.below(100) {
+            0..=7 => {
+                let (calls, seed) = (self.chance.below(12) as u32, self.chance.number());
+                self.then.push_back(keep);
+                if self.chance.permille(500) {
+                    let outage_ms = 0;
+                    self.then.push_back(Step::PowerCut { seed, outage_ms });
+                }
+                Step::Arm(match self.chance.permille(500) {
+                    true => Fault::Kill { calls },
+                    false => Fault::PowerCut { calls, seed },
+                })
+            }
+            8..=49 => keep,
+            50..=96 => Step::LetGo,
+            _ => self.lose_run(),
+        }
+    }
+
+    /// A run is gone; often the start that makes it again dies too, and then the power fails.
+    fn lose_run(&mut self) -> Step {
+        let lose = Step::LoseRun {
+            number: self.chance.place(64),
+        };
+        if self.chance.permille(500) {
+            return lose;
+        }
+        let (calls, seed) = (self.chance.below(12) as u32, self.chance.number());
+        let outage_ms = 0;
+        self.then.extend([lose, Step::PowerCut { seed, outage_ms }]);
+        Step::Arm(Fault::Kill { calls })
     }
 
     /// A request that is under way already.
@@ -295,6 +345,10 @@ impl Drawer {
     fn draw_trouble(&mut self) -> Step {
         match self.world.store {
             Store::Synced | Store::Logged => Step::Arm(self.draw_fault()),
+            // The archive stands on the machine's disk.
+            Store::Stream { .. } if self.world.archives && self.chance.permille(300) => {
+                Step::Arm(self.draw_fault())
+            }
             Store::Stream { .. } if self.chance.permille(600) => Step::ArmSlip(self.draw_slip()),
             Store::Stream { mode, replicas } => Step::Suffer(self.draw_server(mode, replicas)),
         }
@@ -529,6 +583,10 @@ impl Drawer {
         if known.shelves.is_empty() && self.chance.permille(900) {
             kind = Kind::Stock;
         }
+        let keeps_all = self.world.archives && known.rules.archive_after_days == 0;
+        if keeps_all && self.chance.permille(50) {
+            return (Ask::PublishPolicy(self.rules()), Role::Admin, 0);
+        }
         let admin = |ask| (ask, Role::Admin, 0);
         match kind {
             Kind::Place => admin(self.place(known, shop)),
@@ -546,7 +604,11 @@ impl Drawer {
         if known.orders.is_empty() || self.chance.permille(self.rates.nonsense) {
             return 1 + self.chance.below(2_000) as u16;
         }
-        let back = self.chance.place(known.orders.len().min(IN_MIND));
+        let in_mind = match self.world.archives && self.chance.permille(250) {
+            true => known.orders.len(),
+            false => known.orders.len().min(IN_MIND),
+        };
+        let back = self.chance.place(in_mind);
         known.orders[known.orders.len() - 1 - back].number
     }
 
@@ -858,6 +920,7 @@ impl Drawer {
     }
 
     fn rules(&mut self) -> Rules {
+        let archives = self.world.archives;
         let chance = &mut self.chance;
         let hold_minutes = chance.of(&[1, 5, 15, 15, 60]);
         let paying_minutes = hold_minutes + chance.between(-1, 45);
@@ -876,6 +939,10 @@ impl Drawer {
             refusal_memory_hours: chance.of(&[1, 24, 24]),
             units_per_buyer_and_sku: chance.permille(300).then(|| chance.between(2, 6)),
             holds_per_buyer: chance.permille(300).then(|| chance.between(1, 4)),
+            archive_after_days: match archives {
+                true => chance.of(&[0, 1, 1, 1, 2]),
+                false => 0,
+            },
         }
     }
 }
@@ -900,6 +967,7 @@ fn draw_world(chance: &mut Chance) -> World {
         segment_bytes: chance.of(&[2_048, 8_192, 32_768, 1 << 20]),
         reserve_bytes: chance.of(&[512, 4_096, 16_384]),
         store: draw_store(chance),
+        archives: chance.permille(400),
     }
 }
 
@@ -919,7 +987,7 @@ fn draw_store(chance: &mut Chance) -> Store {
     }
 }
 
-fn draw_rates(chance: &mut Chance) -> Rates {
+fn draw_rates(chance: &mut Chance, archives: bool) -> Rates {
     let mut rate = |most: u64| {
         if chance.permille(250) {
             0
@@ -932,7 +1000,7 @@ fn draw_rates(chance: &mut Chance) -> Rates {
         seal: rate(30),
         tick: 10 + rate(60),
         pass: 20 + rate(80),
-        jump: rate(3),
+        jump: rate(3) + if archives { 8 } else { 0 },
         step_back: rate(5),
         repeat: rate(60),
         late: rate(40),
@@ -943,6 +1011,7 @@ fn draw_rates(chance: &mut Chance) -> Rates {
         crash: rate(40),
         fault: rate(40),
         trim: rate(20),
+        archive: 30 + rate(150),
         tick_limit: 1 + rate(20) as usize,
     }
 }

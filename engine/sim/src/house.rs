@@ -5,9 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use holdfast_engine::archive::{Archive, ArchiveError, By};
+use holdfast_engine::domain::command::{Command, Submission};
 use holdfast_engine::domain::event::Record;
 use holdfast_engine::domain::inventory::board::Board;
+use holdfast_engine::domain::orders::archived::Archived;
 use holdfast_engine::domain::state::{Inconsistent, State};
+use holdfast_engine::domain::time::Millis;
+use holdfast_engine::engine::{OpenError, open_archive};
 use holdfast_engine::journal::redis::Lease;
 use holdfast_engine::journal::{
     CommitError, Disk, Durability, FileJournal, FileOptions, Journal, JournalError, Mode, Progress,
@@ -94,6 +99,12 @@ impl Ground {
         }
     }
 
+    /// The archive stands on the machine's own disk, wherever the journal is.
+    #[must_use]
+    pub fn archive(&self) -> SimDisk {
+        self.disk.folder("archive/")
+    }
+
     fn open_file(
         &self,
         world: &World,
@@ -129,6 +140,13 @@ pub struct House {
     pub state: State,
     pub queue: Queue<Call>,
     pub reader: Arc<dyn Reader>,
+    pub archive: Archive,
+    /// What the archive lacked, if it was made again at the start.
+    pub lacked: Option<ArchiveError>,
+    /// A run that was kept, and its orders, which are in memory still.
+    kept: Option<(u64, Vec<Archived>)>,
+    /// The last run that a record names, and that record.
+    named: (u64, u64),
     journal: Box<dyn Journal>,
     taken: Taken,
     /// A group is taken and not committed yet.
@@ -161,6 +179,8 @@ pub enum NotOpened {
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
+    Archive(OpenError),
+    #[error(transparent)]
     Inconsistent(#[from] Inconsistent),
     #[error("record {seq} came back, and is not what was written")]
     Unknown { seq: u64 },
@@ -176,7 +196,18 @@ impl NotOpened {
                 | Self::Snapshot(
                     SnapshotError::Io { .. } | SnapshotError::Journal(JournalError::Io { .. })
                 )
+                | Self::Archive(
+                    OpenError::Archive(ArchiveError::Io { .. })
+                        | OpenError::Journal(JournalError::Io { .. })
+                )
         )
+    }
+
+    /// True if the archive lacks something, and the journal does not reach back to make it
+    /// again.
+    #[must_use]
+    pub fn is_archive_lost(&self) -> bool {
+        matches!(self, Self::Archive(OpenError::Archive(error)) if error.is_loss())
     }
 }
 
@@ -225,7 +256,14 @@ impl House {
         if let Some(failure) = failure {
             return Err(failure);
         }
+        let disk: Arc<dyn Disk> = Arc::new(ground.archive());
+        let (archive, lacked) =
+            open_archive(&disk, &state, &*reader).map_err(NotOpened::Archive)?;
         let house = Self {
+            archive,
+            lacked,
+            kept: None,
+            named: (0, 0),
             queue: Queue::behind(journal.last_seq()),
             state,
             reader,
@@ -319,6 +357,60 @@ impl House {
         }
         let head = snapshots.write(&state, self.reader.anchor(upto)?, promised)?;
         Ok(head.seq)
+    }
+
+    /// Gives a submission the archived order that it names, as the product does.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] if it cannot be said whether there is one.
+    pub fn look_up(&self, submission: &mut Submission) -> Result<(), ArchiveError> {
+        let by = match submission.command {
+            Command::PlaceOrder(_) => By::Number,
+            _ => By::AnyName,
+        };
+        let merchant = self.state.merchant_number(&submission.merchant);
+        if let (Some(name), Some(merchant)) = (submission.command.order(), merchant) {
+            submission.archived = self.archive.find(merchant, name, by)?.map(Box::new);
+        }
+        Ok(())
+    }
+
+    /// Keeps orders that are over in the next run of the archive, as the product's archiver
+    /// does: only what is durable, and after it has merged what has become enough. Gives them.
+    ///
+    /// # Errors
+    /// [`ArchiveError`]; the orders are in memory.
+    pub fn keep(&mut self, now: Millis, limit: usize) -> Result<&[Archived], ArchiveError> {
+        if self.kept.is_some() {
+            return Ok(&[]);
+        }
+        let (run, named_by) = self.named;
+        if self.synced >= named_by {
+            while self.archive.merge(run)? {}
+        }
+        let orders = self.state.archivable(now, limit);
+        if !orders.is_empty() && self.queue.durable() == self.state.seq() {
+            let run = self.archive.keep(self.state.archive_mark(), &orders)?;
+            self.kept = Some((run, orders));
+        }
+        Ok(self.kept.as_ref().map_or(&[], |(_, orders)| orders))
+    }
+
+    /// Lets the orders of the run go that was kept, unless one of them has changed since.
+    ///
+    /// # Errors
+    /// [`ArchiveError`]; the orders are in memory.
+    pub fn let_go(&mut self, now: Millis) -> Result<Option<Record>, ArchiveError> {
+        let Some((run, orders)) = self.kept.take() else {
+            return Ok(None);
+        };
+        match self.state.archive(&orders, run, now) {
+            Some(record) => {
+                self.named = (run, self.state.seq());
+                Ok(Some(record))
+            }
+            None => self.archive.forget(run).map(|()| None),
+        }
     }
 
     /// The last record that a power cut must leave.

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use holdfast_engine::archive::{ArchiveError, By};
 use holdfast_engine::domain::event::{Entry, Event, Record};
 use holdfast_engine::domain::inventory::board::Board;
 use holdfast_engine::domain::orders::lifecycle::Role;
@@ -59,6 +60,9 @@ pub struct Tally {
     /// Of the crashes, those of the whole machine.
     pub power_cuts: u64,
     pub snapshots: u64,
+    /// Orders that left for the archive, and those that came back.
+    pub archived: u64,
+    pub revived: u64,
     pub repeats: u64,
     pub refusals: u64,
     pub acknowledged: u64,
@@ -69,6 +73,7 @@ pub struct Tally {
 enum Cause {
     Sent(Box<Request>),
     Tick,
+    LetGo,
     Stamp,
     Start,
 }
@@ -106,6 +111,23 @@ impl Records for History<'_> {
     }
 }
 
+/// All records so far, decoded from their bytes and replayed from the first one; each
+/// inspection goes on where the one before it ended.
+#[derive(Debug)]
+struct Replayed {
+    state: State,
+    ledger: Ledger,
+}
+
+impl Replayed {
+    fn from_nothing() -> Self {
+        Self {
+            state: State::new(Board::default()),
+            ledger: Ledger::default(),
+        }
+    }
+}
+
 /// A run under way.
 #[derive(Debug)]
 pub struct Runner {
@@ -124,10 +146,13 @@ pub struct Runner {
     power_was_cut: bool,
     /// What lies before this record may be trimmed.
     trimmed_before: u64,
+    /// Somebody removed a run of the archive.
+    lost_run: bool,
     epoch: u32,
     calls: BTreeMap<Call, Waiting>,
     next_call: Call,
     checkpoint: (u64, Model),
+    replayed: Replayed,
     trace: Trace,
 }
 
@@ -152,9 +177,11 @@ impl Runner {
             synced: 0,
             power_was_cut: false,
             trimmed_before: 1,
+            lost_run: false,
             epoch: 0,
             calls: BTreeMap::new(),
             next_call: 0,
+            replayed: Replayed::from_nothing(),
             trace: Trace::default(),
         };
         runner.open()?;
@@ -204,7 +231,7 @@ impl Runner {
     pub fn step(&mut self, step: &Step) -> Result<Going, Wrong> {
         self.tally.steps += 1;
         match step {
-            Step::Send(request) => self.send(request)?,
+            Step::Send(request) => return self.send(request),
             Step::Pass { ms } => {
                 self.now += ms;
                 self.ground.pass(*ms);
@@ -245,6 +272,13 @@ impl Runner {
                 return self.committed(result.map(|()| Vec::new()));
             }
             Step::Snapshot => return self.snapshot(),
+            Step::Keep { limit } => return self.keep(*limit),
+            Step::LetGo => return self.let_go(),
+            Step::LoseRun { number } => {
+                self.abandon();
+                self.lost_run = self.ground.archive().lose(".archive", *number);
+                return self.reopen(0);
+            }
             Step::TakeOver { outage_ms } => return self.take_over(*outage_ms),
             Step::Disarm => self.ground.disarm(),
             Step::PowerCut { seed, outage_ms } => {
@@ -289,8 +323,15 @@ impl Runner {
 
     // --- requests ------------------------------------------------------------
 
-    fn send(&mut self, request: &Request) -> Result<(), Wrong> {
-        let (now, submission) = (self.now, request.submission());
+    fn send(&mut self, request: &Request) -> Result<Going, Wrong> {
+        let (now, mut submission) = (self.now, request.submission());
+        if let Err(error) = self.house().look_up(&mut submission) {
+            must!(
+                error.is_loss() && self.world.disk.may_lose(),
+                "an order cannot be looked up: {error}"
+            );
+            return Ok(Going::Refused);
+        }
         let decision = self.house_mut().state.submit(&submission, now);
         let record = match &decision {
             Decision::New(record) | Decision::Fresh(_, Some(record)) => Some(&**record),
@@ -338,9 +379,12 @@ impl Runner {
         };
         self.check_shelves(request.shop)?;
         if let Decision::New(record) | Decision::Fresh(_, Some(record)) = decision {
+            let back = |entry: &&Entry| matches!(entry.event, Some(Event::OrderRevived(_)));
+            self.tally.revived += record.events.iter().filter(back).count() as u64;
             self.write(record, Cause::Sent(Box::new(request.clone())))?;
         }
-        self.wait(request, seq, repeats)
+        self.wait(request, seq, repeats)?;
+        Ok(Going::On)
     }
 
     /// Opens a call that is answered when `seq` is durable.
@@ -629,25 +673,79 @@ impl Runner {
             return Ok(Going::On);
         };
         let records = History(&self.history);
-        let taken = self.house().snapshot(&snapshots, &records);
-        let down = self.ground.disk.down();
-        match (taken, down) {
-            (_, Some(down)) => {
-                self.abandon();
-                if let Down::PowerCut(seed) = down {
-                    self.cut_power(seed);
-                }
-                return self.reopen(0);
-            }
-            (Ok(_), None) => self.tally.snapshots += 1,
-            (Err(error), None) => {
-                must!(
-                    error.is_io() || self.may_lose(),
-                    "no snapshot could be taken: {error}"
-                );
+        match self.house().snapshot(&snapshots, &records) {
+            Ok(_) => self.tally.snapshots += 1,
+            Err(error) => must!(
+                error.is_io() || self.may_lose(),
+                "no snapshot could be taken: {error}"
+            ),
+        }
+        self.survive()
+    }
+
+    /// A run that cannot be kept hurts nobody either.
+    fn keep(&mut self, limit: usize) -> Result<Going, Wrong> {
+        // Only what is durable is kept: the group under way, and what waits behind it.
+        for _ in 0..2 {
+            let crashes = self.tally.crashes;
+            let result = self.house_mut().commit();
+            let going = self.committed(result)?;
+            if going == Going::Refused || self.tally.crashes > crashes {
+                return Ok(going);
             }
         }
-        Ok(Going::On)
+        let now = self.now;
+        let house = self.house.as_mut().expect("a house is open between steps");
+        let kept = house.keep(now, limit);
+        let kept = match kept {
+            Ok(orders) => {
+                self.model.check_kept(orders, now)?;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        self.check_archived(kept)
+    }
+
+    fn let_go(&mut self) -> Result<Going, Wrong> {
+        let now = self.now;
+        match self.house_mut().let_go(now) {
+            Ok(Some(record)) => {
+                self.model.let_go(&record, now)?;
+                if let Some(Event::OrdersArchived(left)) = &record.events[0].event {
+                    let left = left.merchants.iter().map(|of| of.orders.len() as u64);
+                    self.tally.archived += left.sum::<u64>();
+                }
+                self.write(Box::new(record), Cause::LetGo)?;
+                Ok(Going::On)
+            }
+            nothing => self.check_archived(nothing.map(drop)),
+        }
+    }
+
+    fn check_archived(&mut self, done: Result<(), ArchiveError>) -> Result<Going, Wrong> {
+        match done {
+            Err(error) if error.is_loss() => {
+                must!(
+                    self.world.disk.may_lose(),
+                    "the archive cannot be used: {error}"
+                );
+                Ok(Going::Refused)
+            }
+            _ => self.survive(),
+        }
+    }
+
+    /// What is done beside the engine may go down with the machine.
+    fn survive(&mut self) -> Result<Going, Wrong> {
+        let Some(down) = self.ground.disk.down() else {
+            return Ok(Going::On);
+        };
+        self.abandon();
+        if let Down::PowerCut(seed) = down {
+            self.cut_power(seed);
+        }
+        self.reopen(0)
     }
 
     fn leave_unknown(&mut self, call: Call) {
@@ -710,7 +808,15 @@ impl Runner {
             }
             let opened = House::open(&mut self.ground, &self.world, &History(&self.history));
             match opened {
+                // What went down with a call whose failure hurts nobody.
+                Ok(_) if self.ground.disk.down().is_some() => self.restart(),
                 Ok((house, recovery)) => {
+                    must!(
+                        house.lacked.is_none() || self.may_lack_runs(),
+                        "the archive had to be made again: {:?}",
+                        house.lacked
+                    );
+                    self.lost_run = false;
                     must!(
                         self.may_lose() || recovery.epoch > self.epoch,
                         "the journal was opened under epoch {}, which was given out before",
@@ -719,12 +825,7 @@ impl Runner {
                     self.epoch = recovery.epoch;
                     return self.recover(house, &recovery);
                 }
-                Err(error) if error.is_io() && attempt < ATTEMPTS => {
-                    if let Some(Down::PowerCut(seed)) = self.ground.disk.down() {
-                        self.cut_power(seed);
-                    }
-                    self.ground.restart();
-                }
+                Err(error) if error.is_io() && attempt < ATTEMPTS => self.restart(),
                 Err(NotOpened::Journal(JournalError::Stream(error)))
                     if self.ground.redis.is_excused()
                         && matches!(
@@ -750,6 +851,14 @@ impl Runner {
                 {
                     return Ok(Going::Refused);
                 }
+                // What the journal does not have any more cannot be made again from it.
+                Err(error)
+                    if error.is_archive_lost()
+                        && self.may_lack_runs()
+                        && self.trimmed_before > 1 =>
+                {
+                    return Ok(Going::Refused);
+                }
                 Err(error) => {
                     return Err(Wrong::new(format!(
                         "the engine does not start again: {error}"
@@ -758,6 +867,19 @@ impl Runner {
             }
         }
         unreachable!("the loop ends by returning")
+    }
+
+    /// The machine is back after what went wrong while the engine opened.
+    fn restart(&mut self) {
+        if let Some(Down::PowerCut(seed)) = self.ground.disk.down() {
+            self.cut_power(seed);
+        }
+        self.ground.restart();
+    }
+
+    /// A journal that lost records does not know the runs that were merged since.
+    fn may_lack_runs(&self) -> bool {
+        self.lost_run || self.world.disk.may_lose() || self.may_lose()
     }
 
     /// What stands below the journal may lose what it said it has.
@@ -818,6 +940,9 @@ impl Runner {
 
     /// Takes the model back to where the journal is.
     fn rewind(&mut self, kept: usize) -> Result<(), Wrong> {
+        if self.replayed.state.seq() > kept as u64 {
+            self.replayed = Replayed::from_nothing();
+        }
         if kept as u64 == self.model.seq() {
             // Deadlines that passed unwritten are judged anew; nothing to take back.
             self.history.truncate(kept);
@@ -840,6 +965,7 @@ impl Runner {
                     model.submit(request, written.now, Some(record))?;
                 }
                 Cause::Tick => model.tick(record, written.now)?,
+                Cause::LetGo => model.let_go(record, written.now)?,
                 Cause::Stamp => model.stamp(record, written.now)?,
                 Cause::Start => model.start(record, written.now)?,
             }
@@ -861,12 +987,13 @@ impl Runner {
         }
     }
 
-    fn look_at_all(&self, shop: u8) -> Result<(), Wrong> {
+    fn look_at_all(&mut self, shop: u8) -> Result<(), Wrong> {
         let known = self.model.shop(shop);
         match self.merchant(shop) {
             Some(merchant) => {
                 known.check_all(merchant, self.deadline_now())?;
-                known.check_totals(merchant)
+                known.check_totals(merchant)?;
+                self.look_at_archived(shop)
             }
             None => {
                 must!(!known.opened, "shop {shop} is gone");
@@ -875,33 +1002,85 @@ impl Runner {
         }
     }
 
+    /// Every order that left memory is found by each of its names, and shown as before.
+    fn look_at_archived(&mut self, shop: u8) -> Result<(), Wrong> {
+        let deadline_now = self.deadline_now();
+        let known = self.model.shop(shop);
+        let House { state, archive, .. } = self.house.as_mut().expect("open between steps");
+        let name = ask::shop(shop);
+        let number = state.merchant_number(&name);
+        let number = number.ok_or_else(|| Wrong::new("a shop with orders is known"))?;
+        for (index, order) in known.orders.iter().enumerate() {
+            if !order.archived {
+                continue;
+            }
+            let id = u32::try_from(index).expect("small worlds");
+            let (text, channel) = (ask::order(order.number), ask::channel_id(order.number));
+            // Of two with the same id of their channel the youngest is meant.
+            let twins = known.orders.iter().zip(0u32..);
+            let twins = twins.filter(|(twin, _)| ask::channel_id(twin.number) == channel);
+            let is_meant = twins.map(|(_, id)| id).max() == Some(id);
+            let mut found = vec![
+                archive.by_id(number, id),
+                archive.find(number, &text, By::Number),
+            ];
+            if is_meant {
+                found.push(archive.find(number, &channel, By::AnyName));
+            }
+            for found in found {
+                let found = match found {
+                    Err(error) if error.is_loss() && self.world.disk.may_lose() => return Ok(()),
+                    found => found.map_err(|error| Wrong::new(error.to_string()))?,
+                };
+                let Some(found) = found.filter(|found| found.id == id) else {
+                    return Err(Wrong::new(format!("{text} is not in the archive")));
+                };
+                state.with_archived(&found, |state| {
+                    let merchant = state.merchant(&name).expect("asked before");
+                    must!(
+                        merchant.orders.look(id).is_some(),
+                        "{text} is not lent by its archive"
+                    );
+                    let view = merchant.order_view(id, deadline_now);
+                    known.check_order(merchant, id as usize, &view, deadline_now)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Everything is compared, audited, and replayed from the first record.
     fn inspect(&mut self) -> Result<(), Wrong> {
         for shop in 1..=self.world.shops {
             self.look_at_all(shop)?;
         }
-        let mut replayed = State::new(Board::default());
-        let mut ledger = Ledger::default();
-        for (seq, written) in (1..).zip(&self.history) {
+        let Replayed { state, ledger } = &mut self.replayed;
+        for written in &self.history[state.seq() as usize..] {
+            let seq = state.seq() + 1;
             let record = Record::decode(&*written.bytes).expect("own encoding");
             must!(
                 record == *written.record,
                 "record {seq} is read otherwise than it was written"
             );
             ledger.book(&record);
-            if let Err(error) = replayed.replay(&record) {
+            if let Err(error) = state.replay(&record) {
                 return Err(Wrong::new(format!("replaying record {seq}: {error}")));
             }
         }
+        let Replayed {
+            state: replayed,
+            ledger,
+        } = &self.replayed;
         let state = self.state();
+        let digest = state.digest();
         must!(
-            replayed.digest() == state.digest(),
+            replayed.digest() == digest,
             "replaying all {} records gives another state",
             self.history.len()
         );
         let findings = [state.audit(), replayed.audit(), ledger.audit(state)].concat();
         must!(findings.is_empty(), "the audit finds {findings:?}");
-        self.trace.bytes(&state.digest());
+        self.trace.bytes(&digest);
         Ok(())
     }
 

@@ -31,6 +31,9 @@ pub struct World {
     pub reserve_bytes: u64,
     #[serde(default)]
     pub store: Store,
+    /// Orders that are over leave for the archive.
+    #[serde(default)]
+    pub archives: bool,
 }
 
 /// One thing that happens.
@@ -66,6 +69,16 @@ pub enum Step {
     },
     /// A snapshot is taken beside the engine.
     Snapshot,
+    /// At most so many orders that are over are kept in a run of the archive.
+    Keep {
+        limit: usize,
+    },
+    /// The orders of the run that was kept leave memory.
+    LetGo,
+    /// Somebody removes a run of the archive while the engine is down.
+    LoseRun {
+        number: usize,
+    },
     /// A second engine takes the journal over, so long after, while this one lives.
     TakeOver {
         outage_ms: i64,

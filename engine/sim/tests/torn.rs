@@ -19,6 +19,7 @@ const WORLD: World = World {
     segment_bytes: 1 << 20,
     reserve_bytes: 8,
     store: Store::Synced,
+    archives: false,
 };
 
 fn receive(id: u32) -> Step {

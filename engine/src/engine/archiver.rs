@@ -4,6 +4,7 @@
 //! their run is durable does the state say that they left; a crash before that leaves
 //! them in memory, and a run that nobody names.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -11,11 +12,15 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::beside::Beside;
-use super::{Phase, Shared};
+use super::stores::{is_promised, replay_with};
+use super::{OpenError, Phase, Shared};
 use crate::archive::{Archive, ArchiveError, By};
+use crate::domain::event::{Event, Record};
+use crate::domain::inventory::board::Board;
 use crate::domain::orders::archived::Archived;
 use crate::domain::refusal::Refusal;
-use crate::journal::{CommitError, Space};
+use crate::domain::state::State;
+use crate::journal::{CommitError, Disk, Reader, Space};
 
 /// Orders in one run: so many are copied, and later dropped, in one go.
 const AT_ONCE: usize = 256;
@@ -23,6 +28,9 @@ const AT_ONCE: usize = 256;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Between two runs others get lock and disk.
 const BREATH: Duration = Duration::from_millis(5);
+/// A log is synced within 5 ms, a stream in `everysec` within two seconds; a crash may take
+/// what is younger. After so long it is old.
+const SETTLED: Duration = Duration::from_secs(5);
 /// After a failure it waits so long.
 const PAUSE: Duration = Duration::from_secs(60);
 /// A journal that is away keeps nobody waiting longer, since a stop waits for this thread.
@@ -32,8 +40,26 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct ArchiveCounts {
     pub failures: AtomicU64,
-    /// One at a time. The last run, and the record that names it.
-    turn: Mutex<(u64, u64)>,
+    /// One at a time.
+    turn: Mutex<Named>,
+}
+
+/// The last run, the record that names it, and when that was written.
+#[derive(Debug, Clone, Copy)]
+struct Named {
+    run: u64,
+    by: u64,
+    at: Instant,
+}
+
+impl Default for Named {
+    fn default() -> Self {
+        Self {
+            run: 0,
+            by: 0,
+            at: Instant::now(),
+        }
+    }
 }
 
 /// Orders could not be archived; they are in memory still.
@@ -43,6 +69,51 @@ pub enum ArchivingError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Commit(#[from] CommitError),
+}
+
+/// Opens the archive of a state. If it lacks something and the journal reaches back to its
+/// beginning, it is made again from there; what it lacked is told then.
+///
+/// # Errors
+/// [`OpenError`]; what the archive has is still there.
+pub fn open(
+    disk: &Arc<dyn Disk>,
+    state: &State,
+    reader: &dyn Reader,
+) -> Result<(Archive, Option<ArchiveError>), OpenError> {
+    match Archive::open(Arc::clone(disk), state.archive_mark()) {
+        Err(error) if error.is_loss() && reader.first_seq() <= 1 => {
+            Ok((rebuild(disk, reader, state.seq())?, Some(error)))
+        }
+        opened => Ok((opened?, None)),
+    }
+}
+
+/// Makes the archive from the whole journal.
+fn rebuild(disk: &Arc<dyn Disk>, reader: &dyn Reader, last_seq: u64) -> Result<Archive, OpenError> {
+    let archive = Archive::begin_again(Arc::clone(disk))?;
+    let mut state = State::new(Board::default());
+    let mut failed = None;
+    let kept = &mut |record: &Record, state: &State| {
+        let left = record.events.iter().filter_map(|entry| match &entry.event {
+            Some(Event::OrdersArchived(left)) => Some(left),
+            _ => None,
+        });
+        for left in left {
+            let kept = archive.keep_again(state.archive_mark(), left.run, &state.leaving(left));
+            if let Err(error) = kept {
+                failed = Some(error);
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    let nothing = &mut |_: &Record, _: &State| ControlFlow::Continue(());
+    replay_with(&mut state, reader, last_seq, kept, nothing)?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(Archive::open(Arc::clone(disk), state.archive_mark())?),
+    }
 }
 
 /// Starts the archiver.
@@ -83,9 +154,10 @@ pub(super) fn one_run(shared: &Shared) -> Result<usize, ArchivingError> {
         return Ok(0);
     };
     let mut last = shared.archive_counts.turn.lock();
-    let (run, named_by) = *last;
-    if shared.writer.durable_seq() >= named_by {
-        while archive.merge(run)? {}
+    // What a crash could still undo is not merged with what it could not.
+    let is_settled = is_promised(shared.durability) || last.at.elapsed() >= SETTLED;
+    if shared.writer.durable_seq() >= last.by && is_settled {
+        while archive.merge(last.run)? {}
     }
     let (orders, mark, seq) = {
         let state = shared.core.lock();
@@ -114,7 +186,11 @@ pub(super) fn one_run(shared: &Shared) -> Result<usize, ArchivingError> {
         archive.forget(run)?;
         return Ok(0);
     };
-    *last = (run, seq);
+    *last = Named {
+        run,
+        by: seq,
+        at: Instant::now(),
+    };
     Ok(orders.len())
 }
 

@@ -377,7 +377,8 @@ impl Shared {
     }
 
     /// Asks the state, and where it refuses, once more with the archived order of this name
-    /// in it: what left memory was in the archive before.
+    /// in it: what left memory was in the archive before. So it does where a channel's id
+    /// is of an order in memory, since a younger one with the same id may have left.
     fn ask<T>(
         &self,
         merchant: &str,
@@ -386,7 +387,12 @@ impl Shared {
     ) -> Result<(MutexGuard<'_, State>, Result<T, Refusal>), Refusal> {
         let state = self.core.lock();
         let answer = question(&state);
-        if answer.is_ok() || order.is_none() {
+        let is_number = |number: &str| {
+            let merchant = state.merchant(merchant);
+            merchant.is_some_and(|merchant| merchant.orders.by_number(number).is_some())
+        };
+        let is_exact = answer.is_ok() && (self.archive.is_none() || order.is_some_and(is_number));
+        if is_exact || order.is_none() {
             return Ok((state, answer));
         }
         // Files are read without the lock.

@@ -120,7 +120,7 @@ pub struct SnapshotReport {
 /// [`JournalError`] for a damaged journal; a damaged snapshot or archive is in the report.
 pub fn verify_folder(path: &Path, mirror: Option<&Path>) -> Result<FolderReport, OpenError> {
     let journal = journal::verify(&path.join("journal"), mirror)?;
-    let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"), mirror)?;
+    let (reader, _) = FileJournal::open_reader(&path.join("journal"), mirror)?;
     let kept = Snapshots::in_folder(path);
     let snapshots = kept.list()?.into_iter().map(|seq| {
         let checked = kept.check(seq, reader.as_ref());
@@ -132,36 +132,29 @@ pub fn verify_folder(path: &Path, mirror: Option<&Path>) -> Result<FolderReport,
         }
     });
     let snapshots = snapshots.collect();
-    let replayed = || {
-        let mut state = kept.start(reader.as_ref(), last_seq, false)?.state;
-        replay(&mut state, reader.as_ref(), last_seq, &mut |_, _| {
-            Flow::Continue(())
-        })?;
-        Ok::<_, OpenError>(state)
-    };
-    let archive = match replayed() {
-        Ok(state) => check_archive(path, &state),
-        Err(error) => ArchiveReport {
-            facts: ArchiveFacts::default(),
-            problem: Some(format!("what must be in it is not known: {error}")),
-        },
-    };
     Ok(FolderReport {
         journal,
         snapshots,
-        archive,
+        archive: check_archive(path, mirror),
     })
 }
 
-/// Reads the whole archive of a state in a folder. Beside a running engine a merge may
-/// take files away that were just listed: then it looks again.
-fn check_archive(path: &Path, state: &State) -> ArchiveReport {
+/// Reads the whole archive of a folder. Beside a running engine a merge may take files
+/// away that were just listed, or name runs that came later: then it looks again.
+fn check_archive(path: &Path, mirror: Option<&Path>) -> ArchiveReport {
     const ATTEMPTS: usize = 5;
     let mut report = ArchiveReport {
         facts: ArchiveFacts::default(),
         problem: None,
     };
     for _ in 0..ATTEMPTS {
+        let state = match state_of(path, mirror) {
+            Ok(state) => state,
+            Err(error) => {
+                report.problem = Some(format!("what must be in it is not known: {error}"));
+                continue;
+            }
+        };
         let disk = Arc::new(Folder::at(&Archive::folder(path)));
         let opened = Archive::reading(disk, state.archive_mark());
         let checked = opened.and_then(|archive| archive.check().map(|()| archive.facts()));
@@ -176,6 +169,17 @@ fn check_archive(path: &Path, state: &State) -> ArchiveReport {
         }
     }
     report
+}
+
+/// The state of a folder, as its newest usable snapshot and its journal have it.
+fn state_of(path: &Path, mirror: Option<&Path>) -> Result<State, OpenError> {
+    let (reader, last_seq) = FileJournal::open_reader(&path.join("journal"), mirror)?;
+    let start = Snapshots::in_folder(path).start(reader.as_ref(), last_seq, false)?;
+    let mut state = start.state;
+    replay(&mut state, reader.as_ref(), last_seq, &mut |_, _| {
+        Flow::Continue(())
+    })?;
+    Ok(state)
 }
 
 /// Cuts the journal of a data folder that no engine has open behind a record, in its

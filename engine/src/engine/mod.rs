@@ -53,7 +53,7 @@ pub use settings::{ClockChoice, RedisSettings, Settings};
 pub use watch::Watch;
 
 use archiver::ArchiveCounts;
-pub use archiver::ArchivingError;
+pub use archiver::{ArchivingError, open as open_archive};
 use beside::Beside;
 use calls::Step;
 use metrics::Seen;

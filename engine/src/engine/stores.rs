@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use prost::Message;
 
-use super::{OpenError, Recovered, Settings, mirror, note};
+use super::{OpenError, Recovered, Settings, archiver, mirror, note};
 use crate::ahead::ahead;
 use crate::archive::Archive;
-use crate::domain::event::{Event, Record};
-use crate::domain::inventory::board::Board;
+use crate::domain::event::Record;
 use crate::domain::state::State;
 use crate::journal::{
     Disk, Durability, FileJournal, FileOptions, Folder, FolderLock, Journal, JournalError,
@@ -67,52 +66,17 @@ impl Stores {
         })
     }
 
-    /// The archive of a state; made again if it lacks something and the journal does not.
+    /// The archive of a state.
     pub(super) fn archive(&self, state: &State) -> Result<Option<Archive>, OpenError> {
         let Some(disk) = &self.archive else {
             return Ok(None);
         };
-        match Archive::open(Arc::clone(disk), state.archive_mark()) {
-            Err(error) if error.is_loss() && self.reader.first_seq() <= 1 => {
-                let detail = error.to_string();
-                eprintln!(r#"{{"level":"warning","event":"archive_rebuilt","detail":{detail:?}}}"#);
-                self.rebuild_archive(Arc::clone(disk)).map(Some)
-            }
-            opened => Ok(Some(opened?)),
+        let (archive, lacked) = archiver::open(disk, state, self.reader.as_ref())?;
+        if let Some(lacked) = lacked {
+            let detail = lacked.to_string();
+            eprintln!(r#"{{"level":"warning","event":"archive_rebuilt","detail":{detail:?}}}"#);
         }
-    }
-
-    /// Makes the archive from the whole journal.
-    fn rebuild_archive(&self, disk: Arc<dyn Disk>) -> Result<Archive, OpenError> {
-        let archive = Archive::begin_again(Arc::clone(&disk))?;
-        let mut state = State::new(Board::default());
-        let mut failed = None;
-        let kept = &mut |record: &Record, state: &State| {
-            let left = record.events.iter().filter_map(|entry| match &entry.event {
-                Some(Event::OrdersArchived(left)) => Some(left),
-                _ => None,
-            });
-            for left in left {
-                let kept = archive.keep_again(state.archive_mark(), left.run, &state.leaving(left));
-                if let Err(error) = kept {
-                    failed = Some(error);
-                    return Flow::Break(());
-                }
-            }
-            Flow::Continue(())
-        };
-        let last_seq = self.recovery.last_seq;
-        replay_with(
-            &mut state,
-            self.reader.as_ref(),
-            last_seq,
-            kept,
-            &mut |_, _| Flow::Continue(()),
-        )?;
-        match failed {
-            Some(error) => Err(error.into()),
-            None => Ok(Archive::open(disk, state.archive_mark())?),
-        }
+        Ok(Some(archive))
     }
 
     /// The state that the newest usable snapshot and the records after it give.
@@ -230,7 +194,7 @@ pub(super) fn replay(
 }
 
 /// The same; `before` sees each record and the state before it.
-fn replay_with(
+pub(super) fn replay_with(
     state: &mut State,
     reader: &dyn Reader,
     last_seq: u64,

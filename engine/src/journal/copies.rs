@@ -172,7 +172,7 @@ fn only_segments(mut names: Vec<String>) -> Vec<String> {
     names
 }
 
-/// Bytes copied at once while mending.
+/// Bytes copied at once while mending and writing again.
 const MEND_PIECE: usize = 1 << 20;
 
 /// A stretch that one copy lacks or has wrong, and another has right.
@@ -330,7 +330,8 @@ impl Files {
 
     /// Writes what stands there once more, each copy its own.
     pub(super) fn rewrite(&self, from: u64, to: u64) -> io::Result<()> {
-        let mut stride = vec![0; 1 << 20];
+        let whole = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        let mut stride = vec![0; whole.min(MEND_PIECE)];
         for file in self.each() {
             let mut at = from;
             while at < to {

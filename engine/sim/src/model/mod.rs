@@ -16,7 +16,8 @@ mod ticks;
 
 use std::collections::HashMap;
 
-use holdfast_engine::domain::event::{Event, Promised, Record};
+use holdfast_engine::domain::event::{Entry, Event, Promised, Record};
+use holdfast_engine::domain::orders::archived::Archived;
 use holdfast_engine::domain::orders::lifecycle::Role;
 use holdfast_engine::domain::outcome::{Answer, Done};
 use holdfast_engine::domain::refusal::RefusalCode;
@@ -265,6 +266,9 @@ impl Model {
         }
         let shop = &mut self.shops[usize::from(request.shop) - 1];
         shop.opened |= record.is_some();
+        if let Some(record) = record {
+            shop.revive(record)?;
+        }
         shop.lapse(record, moment.deadline_now)?;
         shop.decide(&request.ask, moment, &Choices::of(record))
     }
@@ -283,24 +287,22 @@ impl Model {
         self.seq += 1;
         self.last_at = now;
         let deadline_now = self.deadline_now(now);
-        let shop = self.index_of(record)?;
+        let shop = self.numbered(record.merchant)?;
         self.shops[shop].tick(record, deadline_now)?;
         self.forget_refusals(now);
         Ok(())
     }
 
-    /// The shop of a record: merchants are numbered as they are opened.
-    fn index_of(&self, record: &Record) -> Result<usize, Wrong> {
+    /// The shop of a merchant: they are numbered as they are opened.
+    fn numbered(&self, merchant: u32) -> Result<usize, Wrong> {
         let mut opened: Vec<(u32, usize)> = Vec::new();
         for (index, shop) in self.shops.iter().enumerate() {
             opened.extend(shop.merchant.map(|merchant| (merchant, index)));
         }
-        let found = opened
-            .iter()
-            .find(|(merchant, _)| *merchant == record.merchant);
+        let found = opened.iter().find(|(known, _)| *known == merchant);
         found
             .map(|(_, index)| *index)
-            .ok_or_else(|| Wrong::new(format!("nobody opened merchant {}", record.merchant)))
+            .ok_or_else(|| Wrong::new(format!("nobody opened merchant {merchant}")))
     }
 
     /// Notes which merchant a shop is, when its first record is seen.
@@ -322,6 +324,50 @@ impl Model {
         );
         self.seq += 1;
         self.last_at = self.last_at.max(now);
+        self.forget_refusals(now);
+        Ok(())
+    }
+
+    /// Looks whether orders may be kept in the archive at `now`.
+    ///
+    /// # Errors
+    /// [`Wrong`] if one of them may not.
+    pub fn check_kept(&self, orders: &[Archived], now: Millis) -> Result<(), Wrong> {
+        let deadline_now = self.deadline_now(now.max(self.last_at));
+        orders.iter().try_for_each(|archived| {
+            let shop = self.numbered(archived.merchant)?;
+            self.shops[shop].check_old(archived.id, deadline_now)
+        })
+    }
+
+    /// Lets the orders go that a record sends to the archive.
+    ///
+    /// # Errors
+    /// [`Wrong`] if one of them is not over.
+    pub fn let_go(&mut self, record: &Record, now: Millis) -> Result<(), Wrong> {
+        let now = now.max(self.last_at);
+        let [
+            Entry {
+                event: Some(Event::OrdersArchived(left)),
+                ..
+            },
+        ] = &record.events[..]
+        else {
+            return Err(Wrong::new(format!("orders left with {:?}", record.events)));
+        };
+        must!(
+            record.at == now,
+            "orders left at {}, it is {now}",
+            record.at
+        );
+        self.seq += 1;
+        self.last_at = now;
+        for of in &left.merchants {
+            let shop = self.numbered(of.merchant)?;
+            for id in &of.orders {
+                self.shops[shop].let_go(*id)?;
+            }
+        }
         self.forget_refusals(now);
         Ok(())
     }

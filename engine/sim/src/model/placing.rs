@@ -55,6 +55,7 @@ impl Shop {
             paid_after_cancel: false,
             deposit_paid: false,
             refund_due: false,
+            archived: false,
         });
         let order = self.orders.len() - 1;
         let (hold, bucket) = if placing.paid {

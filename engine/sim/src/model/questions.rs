@@ -183,14 +183,22 @@ impl Shop {
     pub fn check_all(&self, merchant: &Merchant, deadline_now: Millis) -> Result<(), Wrong> {
         self.check_shelves(merchant, deadline_now)?;
         must!(
-            merchant.orders.len() == self.orders.len(),
-            "there are {} orders, expected {}",
-            merchant.orders.len(),
+            merchant.orders.placed() == self.orders.len(),
+            "{} orders were placed, expected {}",
+            merchant.orders.placed(),
             self.orders.len()
         );
-        for (index, (id, _)) in merchant.orders.iter().enumerate() {
+        let here = (0..self.orders.len()).filter(|index| !self.orders[*index].archived);
+        let seen = merchant.orders.iter().map(|(id, _)| id as usize);
+        must!(
+            seen.eq(here.clone()),
+            "there are {} orders in memory, expected {}",
+            merchant.orders.len(),
+            here.count()
+        );
+        for (id, _) in merchant.orders.iter() {
             let view = merchant.order_view(id, deadline_now);
-            self.check_order(merchant, index, &view, deadline_now)?;
+            self.check_order(merchant, id as usize, &view, deadline_now)?;
         }
         self.recount()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use holdfast_engine::domain::event::{Event, Record};
 use holdfast_engine::domain::orders::lifecycle::Role;
 use holdfast_engine::domain::refusal::RefusalCode;
-use holdfast_engine::domain::time::{MINUTE, Millis};
+use holdfast_engine::domain::time::{DAY, MINUTE, Millis};
 use holdfast_engine::domain::words::{Bucket, Flag, Flags, HoldState, OrderStatus};
 
 use super::{Choices, Moment, Told, Verdict, Wrong, must};
@@ -141,9 +141,22 @@ pub struct Order {
     pub paid_after_cancel: bool,
     pub deposit_paid: bool,
     pub refund_due: bool,
+    /// It left memory; whoever names it is answered as before.
+    pub archived: bool,
 }
 
 impl Order {
+    /// Nothing can happen to it by itself, and nothing counts on it.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let rests = |promise: &Promise| matches!(promise.at, Bucket::Available | Bucket::Customer);
+        let works = |parcel: &Parcel| parcel.is_open() || parcel.to_put_back;
+        self.status != OrderStatus::Open
+            && self.live_hold().is_none()
+            && self.promises.iter().all(rests)
+            && !self.parcels.iter().any(works)
+    }
+
     #[must_use]
     pub fn live_hold(&self) -> Option<usize> {
         self.holds.iter().rposition(Hold::keeps)
@@ -371,6 +384,62 @@ impl Shop {
                 }
             }
         }
+    }
+
+    /// An order is over since the days of the policy, so far as anything that the model
+    /// keeps of it shows.
+    pub(super) fn check_old(&self, id: u32, deadline_now: Millis) -> Result<(), Wrong> {
+        let order = self.resting(id)?;
+        let after = self.rules.archive_after_days * DAY;
+        must!(after > 0, "o{} is archived, and none may be", order.number);
+        let dues = order.parcels.iter().map(|parcel| parcel.due_at);
+        let began = order.holds.iter().map(|hold| hold.created_at);
+        let last = dues.chain(began).max().unwrap_or(0);
+        must!(
+            last + after <= deadline_now,
+            "o{} is archived {} ms early",
+            order.number,
+            last + after - deadline_now
+        );
+        Ok(())
+    }
+
+    /// An order leaves memory.
+    pub(super) fn let_go(&mut self, id: u32) -> Result<(), Wrong> {
+        self.resting(id)?;
+        self.orders[id as usize].archived = true;
+        Ok(())
+    }
+
+    /// An order in memory that is over.
+    fn resting(&self, id: u32) -> Result<&Order, Wrong> {
+        let order = self.orders.get(id as usize);
+        let order =
+            order.ok_or_else(|| Wrong::new(format!("there is no order {id} to archive")))?;
+        must!(
+            order.is_over() && !order.archived,
+            "o{} is archived, and is {:?} and in memory: {}",
+            order.number,
+            order.status,
+            !order.archived
+        );
+        Ok(order)
+    }
+
+    /// Orders are back that a record brings along.
+    pub(super) fn revive(&mut self, record: &Record) -> Result<(), Wrong> {
+        for entry in &record.events {
+            if let Some(Event::OrderRevived(revived)) = &entry.event {
+                let order = self.orders.get_mut(revived.order as usize);
+                must!(
+                    order.as_ref().is_some_and(|order| order.archived),
+                    "order {} came back and had not left",
+                    revived.order
+                );
+                order.expect("just looked at").archived = false;
+            }
+        }
+        Ok(())
     }
 
     /// Ends the holds whose expiry a record writes, each at or after its time.

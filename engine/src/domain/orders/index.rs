@@ -12,6 +12,7 @@ use foldhash::fast::FixedState;
 use super::OrderId;
 use super::order::Order;
 use crate::domain::table::Table;
+use crate::planted::planted;
 
 /// Orders per block: a block never moves once it is there, so that adding the
 /// millionth order copies nothing.
@@ -194,6 +195,9 @@ impl Orders {
     pub(crate) fn take(&mut self, id: OrderId) -> Option<Order> {
         let order = self.take_slot(id).or_else(|| self.apart.remove(&id))?;
         self.there -= 1;
+        if planted!(ReuseArchivedId) && id as usize + 1 == self.placed {
+            self.placed -= 1;
+        }
         let hash = self.hasher.hash_one(&*order.number);
         self.by_number.remove(hash, |other| *other == id);
         if order.channel_order_id() != "" {

@@ -11,6 +11,8 @@ use super::{Merchant, State};
 use crate::domain::event::{ArchivedOf, Entry, Event, OrderRevived, OrdersArchived, Record};
 use crate::domain::orders::archived::Archived;
 use crate::domain::time::Millis;
+use crate::domain::words::Flag;
+use crate::planted::planted;
 
 /// How far the archive of a state reaches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl State {
             let due = merchant
                 .closed
                 .iter()
-                .take_while(|(at, _)| *at + after <= now);
+                .take_while(|(at, _)| *at + after <= now || planted!(ArchiveEarly));
             found.extend(due.take(limit - found.len()).map(|(_, id)| Archived {
                 merchant: number,
                 id: *id,
@@ -170,7 +172,11 @@ impl State {
         if !is_gap || archived.order.closed_at().is_none() {
             return None;
         }
-        merchant.put_closed(archived.id, archived.order.clone());
+        let mut order = archived.order.clone();
+        if planted!(ReviveWithoutRefund) {
+            order.flags.set(Flag::RefundDue, false);
+        }
+        merchant.put_closed(archived.id, order);
         Some(archived)
     }
 }
@@ -192,6 +198,8 @@ impl Tx<'_> {
             event: Some(Event::OrderRevived(revived)),
             movements: Vec::new(),
         };
-        self.entries.insert(0, entry);
+        if !planted!(ForgetRevived) {
+            self.entries.insert(0, entry);
+        }
     }
 }
