@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 
 use crate::answer::{self, Status, code};
-use crate::frames::Gauge;
+use crate::frames;
 
 /// What a call may have unread on its way, in bytes.
 const WINDOW: u32 = 1 << 20;
@@ -68,7 +68,7 @@ pub(crate) async fn on(
     behind: Arc<Behind>,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
-    gauge: Arc<Gauge>,
+    _open: frames::Call,
 ) {
     let (mut head, body) = request.into_parts();
     head.uri = absolute(&head.uri);
@@ -84,12 +84,12 @@ pub(crate) async fn on(
     let inward = async {
         match ended {
             true => Ok(()),
-            false => relay(body, &mut up, None).await,
+            false => relay(body, &mut up).await,
         }
     };
     // What is dropped unfinished is cancelled on both sides.
     tokio::select! {
-        () = back(response, &mut respond, &gauge) => {}
+        () = back(response, &mut respond) => {}
         // The caller has left before it had sent everything. Behind the end of its
         // messages only the answer is waited for.
         Err(_) = inward => {}
@@ -97,7 +97,7 @@ pub(crate) async fn on(
 }
 
 /// Passes the answer back.
-async fn back(response: ResponseFuture, respond: &mut SendResponse<Bytes>, gauge: &Gauge) {
+async fn back(response: ResponseFuture, respond: &mut SendResponse<Bytes>) {
     let response = tokio::select! {
         response = response => response,
         _ = std::future::poll_fn(|context| respond.poll_reset(context)) => return,
@@ -112,21 +112,16 @@ async fn back(response: ResponseFuture, respond: &mut SendResponse<Bytes>, gauge
         }
     };
     let ended = body.is_end_stream();
-    gauge.earn();
     if let Ok(mut stream) = respond.send_response(Response::from_parts(head, ()), ended)
         && !ended
-        && let Err(error) = relay(body, &mut stream, Some(gauge)).await
+        && let Err(error) = relay(body, &mut stream).await
     {
         stream.send_reset(error.reason().unwrap_or(Reason::CANCEL));
     }
 }
 
 /// Passes messages and trailers on, no faster than they are read.
-async fn relay(
-    mut from: RecvStream,
-    to: &mut SendStream<Bytes>,
-    gauge: Option<&Gauge>,
-) -> Result<(), h2::Error> {
+async fn relay(mut from: RecvStream, to: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
     loop {
         let chunk = tokio::select! {
             chunk = from.data() => chunk,
@@ -140,9 +135,6 @@ async fn relay(
         let length = chunk.len();
         answer::send_all(to, chunk).await?;
         from.flow_control().release_capacity(length)?;
-        if let Some(gauge) = gauge {
-            gauge.earn();
-        }
     }
     match from.trailers().await? {
         Some(trailers) => to.send_trailers(trailers),
