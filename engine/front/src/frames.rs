@@ -18,8 +18,8 @@ use tokio::time::Instant;
 /// Idle frames that a connection may send at first, and save up: twice as many as it may
 /// have calls to give up.
 const CREDIT: i64 = 2_000;
-/// What each second gives.
-const PER_SECOND: u64 = 100;
+/// What time gives: 100 each second.
+const NS_PER_CREDIT: u64 = 10_000_000;
 /// Pings that come too soon and are borne.
 const STRIKES: u32 = 2;
 const NEVER: u64 = u64::MAX;
@@ -40,13 +40,13 @@ pub(crate) struct Gauge {
     born: Instant,
     ping_spacing: Duration,
     credit: AtomicI64,
-    /// Times are in milliseconds of the connection's age: when time was last turned into
+    /// Times are in nanoseconds of the connection's age: when time was last turned into
     /// credit, when bytes last came, when the last ping did since something was sent, and
     /// since when there are no calls.
-    refilled_ms: AtomicU64,
-    read_ms: AtomicU64,
-    pinged_ms: AtomicU64,
-    idle_ms: AtomicU64,
+    refilled_ns: AtomicU64,
+    read_ns: AtomicU64,
+    pinged_ns: AtomicU64,
+    idle_ns: AtomicU64,
     strikes: AtomicU32,
     calls: AtomicUsize,
 }
@@ -58,10 +58,10 @@ impl Gauge {
             born,
             ping_spacing,
             credit: AtomicI64::new(CREDIT),
-            refilled_ms: AtomicU64::new(0),
-            read_ms: AtomicU64::new(0),
-            pinged_ms: AtomicU64::new(NEVER),
-            idle_ms: AtomicU64::new(0),
+            refilled_ns: AtomicU64::new(0),
+            read_ns: AtomicU64::new(0),
+            pinged_ns: AtomicU64::new(NEVER),
+            idle_ns: AtomicU64::new(0),
             strikes: AtomicU32::new(0),
             calls: AtomicUsize::new(0),
         }
@@ -74,7 +74,7 @@ impl Gauge {
 
     /// When bytes last came.
     pub(crate) fn read_at(&self) -> Instant {
-        self.born + Duration::from_millis(self.read_ms.load(Ordering::Relaxed))
+        self.born + Duration::from_nanos(self.read_ns.load(Ordering::Relaxed))
     }
 
     /// Counts a call until what this gives is dropped.
@@ -91,35 +91,35 @@ impl Gauge {
     pub(crate) fn idle_since(&self, now: Instant) -> Instant {
         match self.has_calls() {
             true => now,
-            false => self.born + Duration::from_millis(self.idle_ms.load(Ordering::Relaxed)),
+            false => self.born + Duration::from_nanos(self.idle_ns.load(Ordering::Relaxed)),
         }
     }
 
     /// Bytes have come.
     pub(crate) fn read(&self, now: Instant) {
-        self.read_ms.store(self.age_ms(now), Ordering::Relaxed);
+        self.read_ns.store(self.age_ns(now), Ordering::Relaxed);
     }
 
     /// Such frames have come.
     fn spend(&self, came: Frames, now: Instant) {
         for _ in 0..came.pings {
-            self.ping(self.age_ms(now));
+            self.ping(self.age_ns(now));
         }
         let spent = i64::from(came.idle) + i64::from(came.pings);
         if self.credit.fetch_sub(spent, Ordering::Relaxed) > spent {
             return;
         }
-        let now_ms = self.age_ms(now);
-        let gone_ms = now_ms - self.refilled_ms.swap(now_ms, Ordering::Relaxed);
-        let earned = i64::try_from(gone_ms * PER_SECOND / 1_000).unwrap_or(CREDIT);
+        let now_ns = self.age_ns(now);
+        let gone_ns = now_ns - self.refilled_ns.swap(now_ns, Ordering::Relaxed);
+        let earned = i64::try_from(gone_ns / NS_PER_CREDIT).unwrap_or(CREDIT);
         self.earn(earned);
     }
 
     /// A ping after nothing but a ping is one too many, if it comes too soon.
-    fn ping(&self, now_ms: u64) {
-        let before = self.pinged_ms.swap(now_ms, Ordering::Relaxed);
-        let spacing_ms = u64::try_from(self.ping_spacing.as_millis()).unwrap_or(NEVER);
-        if before != NEVER && now_ms - before < spacing_ms {
+    fn ping(&self, now_ns: u64) {
+        let before = self.pinged_ns.swap(now_ns, Ordering::Relaxed);
+        let spacing_ns = u64::try_from(self.ping_spacing.as_nanos()).unwrap_or(NEVER);
+        if before != NEVER && now_ns - before < spacing_ns {
             self.strikes.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -127,7 +127,7 @@ impl Gauge {
     /// Such frames were sent: the peer may well acknowledge them, and ask how fast they came.
     fn answered(&self, sent: Frames) {
         if sent.headers + sent.data > 0 {
-            self.pinged_ms.store(NEVER, Ordering::Relaxed);
+            self.pinged_ns.store(NEVER, Ordering::Relaxed);
             self.strikes.store(0, Ordering::Relaxed);
             // Of DATA both windows may be told.
             self.earn(i64::from(sent.headers) + 2 * i64::from(sent.data));
@@ -140,9 +140,9 @@ impl Gauge {
         self.credit.store(sum, Ordering::Relaxed);
     }
 
-    fn age_ms(&self, now: Instant) -> u64 {
+    fn age_ns(&self, now: Instant) -> u64 {
         let age = now.saturating_duration_since(self.born);
-        u64::try_from(age.as_millis()).unwrap_or(NEVER - 1)
+        u64::try_from(age.as_nanos()).unwrap_or(NEVER - 1)
     }
 }
 
@@ -153,8 +153,8 @@ pub(crate) struct Call(Arc<Gauge>);
 impl Drop for Call {
     fn drop(&mut self) {
         self.0.calls.fetch_sub(1, Ordering::Relaxed);
-        let now_ms = self.0.age_ms(Instant::now());
-        self.0.idle_ms.store(now_ms, Ordering::Relaxed);
+        let now_ns = self.0.age_ns(Instant::now());
+        self.0.idle_ns.store(now_ns, Ordering::Relaxed);
     }
 }
 

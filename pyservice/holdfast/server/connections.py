@@ -48,6 +48,8 @@ class Connections:
             ("grpc.max_connection_age_grace_ms", _ms(self.age_grace_s)),
             ("grpc.keepalive_time_ms", _ms(self.keepalive_s)),
             ("grpc.keepalive_timeout_ms", _ms(self.keepalive_timeout_s)),
+            # What it really waits for the answer of a ping; a minute if not told.
+            ("grpc.http2.ping_timeout_ms", _ms(self.keepalive_timeout_s)),
             ("grpc.http2.min_ping_interval_without_data_ms", _ms(self.ping_spacing_s)),
             # Clients may ping, and are pinged, also without calls.
             ("grpc.keepalive_permit_without_calls", 1),
