@@ -14,7 +14,7 @@ from holdfast.client.retries import Backoff
 from holdfast.client.watching import Reader
 from holdfast.pb import events_pb2
 from holdfast.server import Connections
-from tests.client.callers import Caller, Connect, order, stock
+from tests.client.callers import Caller, Connect, order, rid, stock
 from tests.conftest import Server, start_server
 from tests.faults.servers import Proxy
 
@@ -84,16 +84,15 @@ async def test_a_connection_that_is_cut_anywhere_is_taken_up_where_it_was(
     stock(server, "cut", 10_000)
     direct = connect(server.address, server.token)
     await sell(direct, "cut", f"cut-{proxy.port}", 3_000)
-    reader = connect(f"127.0.0.1:{proxy.port}", server.token, deadline_s=PATIENCE_S)
-    seen: list[Place] = []
-    async for event in reader.watch():
-        seen.append(place(event))
-        if len(seen) % 500 == 0:
-            # Of what comes next so many bytes still arrive.
-            proxy.cut_after = len(seen) // 7
-    assert seen == stored(server)[: len(seen)]
-    assert len(seen) > 3_000
-    assert proxy.taken > 2
+    told = stored(server)
+    assert len(told) > 3_000
+    for cut in (10, 100, 1_001, 10_003, 100_019):
+        reader = connect(f"127.0.0.1:{proxy.port}", server.token, deadline_s=PATIENCE_S)
+        # So many bytes of answers arrive before the connection is cut.
+        proxy.cut_after = cut
+        assert [place(event) async for event in reader.watch()] == told
+        assert proxy.cut_after is None, "it was cut"
+        await reader.close()
 
 
 async def test_a_connection_that_is_silent_is_found_and_made_again(
@@ -123,15 +122,17 @@ async def test_a_connection_that_is_silent_is_found_and_made_again(
 async def test_only_what_was_asked_for_is_told_up_to_the_present(
     server: Server, connect: Connect
 ) -> None:
-    stock(server, "ask", 100)
+    sku = rid()
+    stock(server, sku, 100)
     caller = connect(server.address, server.token)
-    await sell(caller, "ask", "ask", 5)
-    of_one = [event async for event in caller.watch(order_number="ask-3")]
-    assert {event.order_number for event in of_one} == {"ask-3"}
-    of_sku = [event async for event in caller.watch(sku="ask", types=["StockReceived"])]
+    await sell(caller, sku, sku, 5)
+    number = f"{sku}-3"
+    of_one = [event async for event in caller.watch(order_number=number)]
+    assert {event.order_number for event in of_one} == {number}
+    of_sku = [event async for event in caller.watch(sku=sku, types=["StockReceived"])]
     assert [event.type for event in of_sku] == ["StockReceived"]
     last = of_one[-1].seq
-    later = [event async for event in caller.watch(after_seq=last, order_number="ask-3")]
+    later = [event async for event in caller.watch(after_seq=last, order_number=number)]
     assert later == []
     with pytest.raises(holdfast.OutOfRange):
         [event async for event in caller.watch(after_seq=10**9)]
@@ -152,6 +153,7 @@ async def ending(caller: Caller, then: Callable[[], Any]) -> holdfast.HoldfastEr
 async def test_a_reader_that_is_not_to_repeat_is_told_of_the_loss(
     server: Server, connect: Connect, proxy: Proxy
 ) -> None:
+    stock(server, "loss", 1)
     reader = connect(f"127.0.0.1:{proxy.port}", server.token, retry=False)
     assert isinstance(await ending(reader, proxy.cut), holdfast.Unavailable)
 
@@ -159,11 +161,13 @@ async def test_a_reader_that_is_not_to_repeat_is_told_of_the_loss(
 async def test_a_server_that_stays_away_ends_the_watch(
     own_server: Server, connect: Connect
 ) -> None:
+    stock(own_server, "away", 1)
     reader = connect(own_server.address, own_server.token, deadline_s=1.0)
     assert isinstance(await ending(reader, own_server.process.kill), holdfast.Unavailable)
 
 
 async def test_closing_ends_the_watch(server: Server, connect: Connect) -> None:
+    stock(server, "close", 1)
     reader = connect(server.address, server.token)
     assert isinstance(await ending(reader, reader.close), holdfast.ClientClosedError)
 

@@ -188,10 +188,11 @@ class Proxy:
                 if replies and self.delay_s:
                     time.sleep(self.delay_s)
                 if replies and self.cut_after is not None:
-                    piece = piece[: self.cut_after]
-                    sink.sendall(piece)
-                    self.cut_after = None
-                    break
+                    if len(piece) > self.cut_after:
+                        sink.sendall(piece[: self.cut_after])
+                        self.cut_after = None
+                        break
+                    self.cut_after -= len(piece)
                 sink.sendall(piece)
         for end in (source, sink):
             with contextlib.suppress(OSError):
