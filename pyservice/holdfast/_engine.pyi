@@ -1,7 +1,7 @@
 """The extension module. Calls that block leave the interpreter to others meanwhile."""
 
 import os
-from typing import final
+from typing import Protocol, final
 
 class Refused(Exception):
     """A refused call; nothing of it was done."""
@@ -118,6 +118,26 @@ class Tally:
     def bounds_s() -> list[float]:
         """Upper bounds in seconds; one more count is of all slower calls."""
 
+class _Connections(Protocol):
+    """What a connection is allowed; see holdfast.server.Connections."""
+
+    @property
+    def most(self) -> int: ...
+    @property
+    def handshake_s(self) -> float: ...
+    @property
+    def idle_s(self) -> float: ...
+    @property
+    def age_s(self) -> float: ...
+    @property
+    def age_grace_s(self) -> float: ...
+    @property
+    def keepalive_s(self) -> float: ...
+    @property
+    def keepalive_timeout_s(self) -> float: ...
+    @property
+    def ping_spacing_s(self) -> float: ...
+
 @final
 class NativeFront:
     """A gRPC listener without the interpreter; see engine/front."""
@@ -131,6 +151,7 @@ class NativeFront:
         *,
         default_deadline_ms: int,
         max_message: int,
+        connections: _Connections,
         log_refusals: bool,
         log_one_in: int,
         tls: tuple[bytes, bytes, bytes | None] | None = None,

@@ -571,7 +571,7 @@ def _take(watch: _engine.Watch) -> list[results.Event]:
     responses = [events_pb2.WatchEventsResponse.FromString(payload) for payload in taken]
     for response in responses:
         if response.HasField("gap"):
-            raise _gap(response.gap)
+            raise gap_error(response.gap)
     return [
         messages.read(response.event, results.Event)
         for response in responses
@@ -579,7 +579,8 @@ def _take(watch: _engine.Watch) -> list[results.Event]:
     ]
 
 
-def _gap(gap: "events_pb2.Gap") -> errors.OutOfRange:
+def gap_error(gap: "events_pb2.Gap") -> errors.OutOfRange:
+    """What a reader is told of events that cannot be delivered."""
     return errors.OutOfRange(
         f"Events {gap.from_seq} to {gap.upto_seq} cannot be delivered: {gap.reason}. "
         f"Read the state, then watch from {gap.upto_seq}.",

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
@@ -17,6 +17,9 @@ class Caller(Protocol):
 
     async def ask(self, method: str, **fields: Any) -> Any:
         """Calls a method by its name."""
+
+    def watch(self, **fields: Any) -> AsyncGenerator[results.Event, None]:
+        """Iterates over events."""
 
     def within(self, deadline_s: float) -> "Caller":
         """The same with another deadline."""
@@ -41,6 +44,10 @@ class Tasks:
     async def ask(self, method: str, **fields: Any) -> Any:
         return await getattr(self.client, method)(**fields)
 
+    async def watch(self, **fields: Any) -> AsyncGenerator[results.Event, None]:
+        async for event in self.client.watch_events(**fields):
+            yield event
+
     def within(self, deadline_s: float) -> "Tasks":
         return Tasks(self.client.within(deadline_s))
 
@@ -60,6 +67,12 @@ class Threads:
             return getattr(self.client, method)(**fields)
 
         return await asyncio.get_running_loop().run_in_executor(self.pool, call)
+
+    async def watch(self, **fields: Any) -> AsyncGenerator[results.Event, None]:
+        loop = asyncio.get_running_loop()
+        events = iter(self.client.watch_events(**fields))
+        while (event := await loop.run_in_executor(self.pool, next, events, None)) is not None:
+            yield event
 
     def within(self, deadline_s: float) -> "Threads":
         return Threads(self.client.within(deadline_s), self.pool)

@@ -11,6 +11,8 @@ from typing import Any, Final
 import grpc
 import h2.connection
 import h2.events
+from google.protobuf import any_pb2, duration_pb2, empty_pb2
+from google.protobuf.unknown_fields import UnknownFieldSet
 from hyperframe.frame import Frame
 
 from holdfast import _engine, messages
@@ -33,6 +35,8 @@ class Told:
     text: str = ""
     reason: str = ""
     message: bytes = b""
+    # Of RetryInfo.
+    retry_ms: int = 0
 
 
 def call(
@@ -57,7 +61,23 @@ def ending(error: Any) -> Told:
     """How a call failed."""
     details = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin")
     reason = "" if details is None else _engine.named_status(details)[0]
-    return Told(error.code().name, error.details() or "", reason)
+    return Told(error.code().name, error.details() or "", reason, retry_ms=_retry_ms(details))
+
+
+def _retry_ms(status: bytes | None) -> int:
+    """What a google.rpc.Status says in a RetryInfo; 0 if it has none."""
+    for detail in _fields(status or b"", 3):
+        packed = any_pb2.Any.FromString(detail)
+        if packed.type_url == "type.googleapis.com/google.rpc.RetryInfo":
+            (delay,) = _fields(packed.value, 1)
+            return duration_pb2.Duration.FromString(delay).ToMilliseconds()
+    return 0
+
+
+def _fields(encoded: bytes, number: int) -> list[bytes]:
+    """The fields of that number in a message whose kind is not at hand."""
+    fields: Any = UnknownFieldSet(empty_pb2.Empty.FromString(encoded))
+    return [field.data for field in fields if field.field_number == number]
 
 
 def issue(operator: Client, role: str, merchant: str | None = None) -> str:
@@ -185,6 +205,21 @@ class Wire:
                 if head.type == 6 and body == last:
                     return False
         raise AssertionError("neither an answer nor an end")
+
+
+def is_closed(connection: socket.socket, within_s: float = PATIENCE_S) -> bool:
+    """Reads and answers nothing; whether the server ends the connection in that time."""
+    ends = time.monotonic() + within_s
+    while (left := ends - time.monotonic()) > 0:
+        connection.settimeout(left)
+        try:
+            if not connection.recv(65_536):
+                return True
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+    return False
 
 
 def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:

@@ -1,6 +1,7 @@
 """Messages that are too large, malformed, packed, compressed, or odd in their values."""
 
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from holdfast import messages
 from holdfast.client import Client
 from holdfast.pb import orders_pb2
 from tests.conformance.callers import Wire, an_order, call, message, placing, rid
-from tests.conftest import Server
+from tests.conftest import Server, start_server
 
 PLACE = messages.path("OrderService/PlaceOrder")
 BATCH = messages.path("OrderService/BatchSubmit")
@@ -93,8 +94,12 @@ def test_a_compressed_message_is_read_and_a_bomb_is_not(
         b"\x08\x01",
         b"\x2a\x00" * 200_000,
         b"\x2a" * 300_000,
+        b"\x0a\x02\xff\xfe",
     ],
-    ids=["cut", "groups", "nested groups", "long", "wrong type", "empty lines", "lines of lines"],
+    ids=[
+        *("cut", "groups", "nested groups", "long", "wrong type", "empty lines", "lines of lines"),
+        "no text",
+    ],
 )
 def test_a_malformed_message_is_an_invalid_argument(
     server: Server, operator: Client, channel: grpc.Channel, request_: bytes
@@ -103,6 +108,26 @@ def test_a_malformed_message_is_an_invalid_argument(
     told = call(channel, PLACE, request_, server.token)
     assert (told.code, bool(told.reason)) == ("INVALID_ARGUMENT", True)
     assert operator.get_engine_status().open_orders == before
+
+
+def test_millions_of_empty_commands_are_counted_before_they_are_read(
+    server: Server, operator: Client, channel: grpc.Channel
+) -> None:
+    before = resident_mib(server)
+    told = call(channel, BATCH, b"\x0a\x00" * (2 << 20), server.token)
+    assert (told.code, told.reason) == ("INVALID_ARGUMENT", "LINES_TOO_MANY")
+    assert resident_mib(server) - before < 64
+    assert operator.get_engine_status()
+
+
+@pytest.mark.parametrize(("lines", "code"), [(1_000, "OK"), (1_001, "INVALID_ARGUMENT")])
+def test_an_order_has_a_thousand_lines_at_most(
+    server: Server, channel: grpc.Channel, lines: int, code: str
+) -> None:
+    order = an_order(rid(), lines=[{"sku": "cup", "quantity": 1}] * lines)
+    asked = messages.encode("OrderService/PlaceOrder", order)
+    told = call(channel, PLACE, asked, server.token)
+    assert (told.code, told.reason) == (code, "" if code == "OK" else "LINES_TOO_MANY")
 
 
 @settings(
@@ -124,9 +149,38 @@ def test_a_quantity_beyond_reason_is_refused(
     assert told.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"), told
 
 
+def test_sums_beyond_reason_are_refused(
+    server: Server, operator: Client, channel: grpc.Channel
+) -> None:
+    before = operator.get_stock("cup").stock[0]
+    line = {"sku": "cup", "quantity": 2**31 - 1}
+    order = messages.encode("OrderService/PlaceOrder", an_order(rid(), lines=[line] * 1_000))
+    assert call(channel, PLACE, order, server.token).code in (
+        "INVALID_ARGUMENT",
+        "FAILED_PRECONDITION",
+    )
+    for _ in range(3):
+        goods = {"request_id": rid(), "sku": "cup", "warehouse": "hz", "quantity": 2**62}
+        receipt = messages.encode("StockService/ReceiveStock", goods)
+        told = call(channel, messages.path("StockService/ReceiveStock"), receipt, server.token)
+        assert told.code == "INVALID_ARGUMENT"
+    assert operator.get_stock("cup").stock[0] == before
+    assert operator.audit().findings == ()
+
+
 @pytest.mark.parametrize(
     "number",
-    ["订单-🛒", "\u202eright", "a\u0430", "x" * 10_000, "", "\x00", "a\r\nb", "percent % 25"],
+    [
+        "订单-🛒",
+        "\u202eright",
+        "a\u0430",
+        "x" * 10_000,
+        "x" * (1 << 20),
+        "",
+        "\x00",
+        "a\r\nb",
+        "percent % 25",
+    ],
 )
 def test_a_text_is_kept_as_it_is_or_refused(
     server: Server, operator: Client, channel: grpc.Channel, number: str
@@ -172,3 +226,28 @@ def test_a_body_that_is_no_message_ends_only_its_call(server: Server, operator: 
             stream, message(messages.encode("OrderService/PlaceOrder", an_order(rid()))), True
         )
         assert wire.ending(stream)["grpc-status"] == "0"
+
+
+def test_a_refused_text_makes_one_line_of_the_log(front: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    kept = ("sh", "-c", f'exec "$0" "$@" 2>{log}')
+    server = start_server(tmp_path / "data", "--front", front, under=kept)
+    numbers = [
+        "a\r\nb",
+        "\u2028x\u0085",
+        '{"level":"error"}\n{}',
+        "\x1b[31mred\x9b0m",
+        "\u202eright",
+    ]
+    try:
+        with grpc.insecure_channel(server.address) as channel:
+            for number in numbers:
+                asked = messages.encode("OrderService/GetOrder", {"order_number": number})
+                told = call(channel, messages.path("OrderService/GetOrder"), asked, server.token)
+                assert told.code in ("NOT_FOUND", "INVALID_ARGUMENT")
+    finally:
+        server.stop()
+    text = log.read_text()
+    assert all(sign.isprintable() or sign == "\n" for sign in text), "nothing commands a terminal"
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert sum(line["event"] == "refused" for line in lines) == len(numbers)

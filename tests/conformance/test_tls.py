@@ -1,37 +1,72 @@
 """Who is let in over TLS, and who is not."""
 
+import json
 import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
 import pytest
 
 from holdfast import messages
-from tests.conformance.callers import call
+from tests.conformance.callers import PATIENCE_S, call
 from tests.conftest import Server, start_server
 
 STATUS = messages.path("AdminService/GetEngineStatus")
 STOCK = messages.path("StockService/GetStock")
 
 
+# Names, the authority that signs them, and the days between which they are good.
+CERTIFICATES = {
+    "server": ("ca", -1, 2),
+    "client": ("ca", -1, 2),
+    "expired": ("ca", -3, -1),
+    "early": ("ca", 1, 3),
+    "stranger": ("other-ca", -1, 2),
+}
+AUTHORITY = """
+[ca]
+default_ca = own
+[own]
+database = {name}.index
+new_certs_dir = .
+certificate = {name}.pem
+private_key = {name}.key
+rand_serial = yes
+default_md = sha256
+unique_subject = no
+policy = any
+x509_extensions = names
+[any]
+commonName = supplied
+[names]
+subjectAltName = DNS:localhost,IP:127.0.0.1
+"""
+
+
 def certificates(folder: Path) -> None:
-    """Two authorities, a server for localhost, and a client of each of them."""
+    """Two authorities, and what each of them has signed."""
 
     def openssl(*arguments: str) -> None:
         subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
 
+    def day(offset: int) -> str:
+        return (datetime.now(UTC) + timedelta(days=offset)).strftime("%Y%m%d%H%M%SZ")
+
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    (folder / "ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    for ca in ("ca", "other-ca"):
+    for ca in {ca for ca, _, _ in CERTIFICATES.values()}:
+        (folder / f"{ca}.conf").write_text(AUTHORITY.format(name=ca))
+        (folder / f"{ca}.index").touch()
         subject = ("-subj", f"/CN={ca}")
         openssl("req", "-x509", *key, "-keyout", f"{ca}.key", "-out", f"{ca}.pem", *subject)
-    for name, ca in (("server", "ca"), ("client", "ca"), ("stranger", "other-ca")):
+    for name, (ca, begins, ends) in CERTIFICATES.items():
         subject = ("-subj", f"/CN={name}")
         openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", *subject)
-        signed = ("-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial", "-extfile", "ext")
-        out = ("-out", f"{name}.pem", "-days", "2")
-        openssl("x509", "-req", "-in", f"{name}.csr", *signed, *out)
+        dates = ("-startdate", day(begins), "-enddate", day(ends))
+        signing = ("ca", "-batch", "-notext", "-config", f"{ca}.conf", *dates)
+        openssl(*signing, "-in", f"{name}.csr", "-out", f"{name}.pem")
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +102,16 @@ def test_a_client_with_a_certificate_of_the_authority_is_let_in(
     assert told(house, "client") == "OK"
 
 
-@pytest.mark.parametrize("client", [None, "stranger"], ids=["none", "of another authority"])
-def test_a_client_without_a_certificate_of_the_authority_is_not(
+@pytest.mark.parametrize(
+    "client",
+    [None, "stranger", "expired", "early"],
+    ids=["none", "of another authority", "expired", "not yet valid"],
+)
+def test_a_client_without_a_good_certificate_of_the_authority_is_not(
     house: tuple[Server, Path], client: str | None
 ) -> None:
     assert told(house, client) == "UNAVAILABLE"
+    assert told(house, "client") == "OK"
 
 
 def test_a_client_does_not_trust_a_server_of_another_name_or_authority(
@@ -85,3 +125,17 @@ def test_plain_text_does_not_get_through_a_tls_port(house: tuple[Server, Path]) 
     server, _ = house
     with grpc.insecure_channel(server.address) as channel:
         assert call(channel, STATUS, b"", server.token, timeout=5).code == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_plain_text_is_served_on_loopback_only(front: str, tmp_path: Path, host: str) -> None:
+    command = [sys.executable, "-m", "holdfast", "serve", "--front", front, "--host", host]
+    refused = subprocess.run(
+        [*command, "--data", str(tmp_path / "data"), "--port", "0", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert refused.returncode == 2
+    assert json.loads(refused.stdout)["error"] == "PLAIN_TEXT_REFUSED"
+    assert not (tmp_path / "data").exists(), "nothing was made"

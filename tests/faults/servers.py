@@ -134,6 +134,8 @@ class Proxy:
     drop_requests: bool = False
     drop_replies: bool = False
     refuse: bool = False
+    # Connections that were ever passed on.
+    taken: int = 0
     _listener: socket.socket | None = None
     _connections: list[socket.socket] = field(default_factory=list)
 
@@ -171,6 +173,7 @@ class Proxy:
                 client.close()
                 continue
             server.settimeout(None)
+            self.taken += 1
             self._connections += [client, server]
             for source, sink, replies in ((client, server, False), (server, client, True)):
                 pump = threading.Thread(target=self._pump, args=(source, sink, replies))
@@ -185,10 +188,11 @@ class Proxy:
                 if replies and self.delay_s:
                     time.sleep(self.delay_s)
                 if replies and self.cut_after is not None:
-                    piece = piece[: self.cut_after]
-                    sink.sendall(piece)
-                    self.cut_after = None
-                    break
+                    if len(piece) > self.cut_after:
+                        sink.sendall(piece[: self.cut_after])
+                        self.cut_after = None
+                        break
+                    self.cut_after -= len(piece)
                 sink.sendall(piece)
         for end in (source, sink):
             with contextlib.suppress(OSError):

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::Shared;
 use crate::answer::{self, Status, code};
-use crate::frames::Gauge;
+use crate::frames;
 use crate::headers::{self, Caller};
 use crate::message::{Broken, Messages};
 use crate::notes::Note;
@@ -171,7 +171,7 @@ pub(crate) async fn unary(
     asked: Asked,
     body: RecvStream,
     mut respond: SendResponse<Bytes>,
-    gauge: Arc<Gauge>,
+    _open: frames::Call,
 ) {
     let began = Instant::now();
     let request = match one_message(&shared, &asked, body, began).await {
@@ -188,7 +188,6 @@ pub(crate) async fn unary(
     };
     let mut begun = shared.begin(&asked, &request, began);
     let reply = begun.answer(&asked).await;
-    gauge.earn();
     if reply.code == 0 {
         let end = match answer::send(&mut respond, &reply.payload) {
             Ok(()) => End::OK,

@@ -1,19 +1,21 @@
 //! One connection: lets calls in, answers or passes them on, and ends in time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
-use h2::{Ping, PingPong, Reason, RecvStream};
+use h2::{Ping, Reason, RecvStream};
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::answer::{self, Status, code};
 use crate::call::{self, Asked};
 use crate::frames::{Gauge, Gauged};
+use crate::lifetime::{Life, Step};
 use crate::pass::{self, Behind};
 use crate::{Phase, Shared, headers, stream};
 
@@ -24,24 +26,20 @@ const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 /// Metadata beyond this is not even read.
 const MAX_HEADERS: u32 = 4 * headers::MAX_METADATA as u32;
-/// How long the first bytes may take.
-const PREFACE: Duration = Duration::from_secs(10);
-/// Balancers of connections get to spread them again.
-const MAX_AGE: Duration = Duration::from_secs(30 * 60);
-/// How long calls may go on behind that.
-const MAX_AGE_GRACE: Duration = Duration::from_secs(60);
-/// A silent peer is asked whether it is there, and has as long again to say so.
-const SILENCE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// How long a peer that is sent away has to read why.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Serves one connection until it ends.
-pub(crate) async fn serve<T>(io: T, shared: Arc<Shared>, mut phase: watch::Receiver<Phase>)
-where
+/// Serves one connection until it ends. Its first bytes must have come `by` then.
+pub(crate) async fn serve<T>(
+    io: T,
+    shared: Arc<Shared>,
+    mut phase: watch::Receiver<Phase>,
+    by: Instant,
+) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let gauge = Arc::new(Gauge::default());
+    let allowed = shared.connections;
+    let gauge = Arc::new(Gauge::new(Instant::now(), allowed.ping_spacing));
     let handshake = h2::server::Builder::new()
         .max_concurrent_streams(MAX_STREAMS)
         .initial_window_size(STREAM_WINDOW)
@@ -51,21 +49,22 @@ where
         // used its credit up.
         .max_pending_accept_reset_streams(MAX_STREAMS as usize)
         .handshake(Gauged::new(io, Arc::clone(&gauge)));
-    let Ok(Ok(mut connection)) = timeout(PREFACE, handshake).await else {
+    let Ok(Ok(mut connection)) = timeout_at(by, handshake).await else {
         return;
     };
     let mut pings = connection
         .ping_pong()
         .expect("nobody else has asked for it");
+    let place = shared.begun.fetch_add(1, Ordering::Relaxed);
+    let mut life = Life::new(allowed, place, Instant::now());
+    let look = sleep_until(life.due(&gauge, Instant::now()));
+    tokio::pin!(look);
     let calls = Calls {
         behind: Arc::new(Behind::new(shared.behind.clone())),
         shared,
         phase: phase.clone(),
         gauge: Arc::clone(&gauge),
     };
-    let mut leaves_at = Instant::now() + MAX_AGE;
-    let mut leaving = false;
-    let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
             biased;
@@ -75,24 +74,21 @@ where
             },
             // Asked each time that the connection was read.
             () = overdrawn(&gauge) => return dismiss(connection).await,
-            () = Phase::left_serving(&mut phase), if !leaving => {
+            () = Phase::left_serving(&mut phase), if !life.is_leaving() => {
                 connection.graceful_shutdown();
-                leaving = true;
                 // The front ends what takes too long.
-                leaves_at = Instant::now() + MAX_AGE_GRACE;
+                life.leave(Instant::now());
+                look.as_mut().reset(life.due(&gauge, Instant::now()));
             }
-            () = sleep_until(leaves_at) => {
-                if leaving {
-                    return;
+            () = look.as_mut() => {
+                match life.step(&gauge, Instant::now()) {
+                    Step::Nothing => {}
+                    // One ping is under way at most; another is not needed.
+                    Step::Ping => drop(pings.send_ping(Ping::opaque())),
+                    Step::Leave => connection.graceful_shutdown(),
+                    Step::End => return,
                 }
-                connection.graceful_shutdown();
-                leaving = true;
-                leaves_at = Instant::now() + MAX_AGE_GRACE;
-            }
-            _ = look.tick() => {
-                if is_dead(&gauge, &mut pings) {
-                    return;
-                }
+                look.as_mut().reset(life.due(&gauge, Instant::now()));
             }
             _ = std::future::poll_fn(|context| pings.poll_pong(context)) => {}
         }
@@ -117,20 +113,20 @@ impl Calls {
             let _ = answer::end(&mut respond, &status);
             return;
         }
-        let gauge = Arc::clone(&self.gauge);
+        let open = self.gauge.call();
         let shared = Arc::clone(&self.shared);
         match self.shared.hot(&request) {
             None => {
-                tokio::spawn(pass::on(Arc::clone(&self.behind), request, respond, gauge));
+                tokio::spawn(pass::on(Arc::clone(&self.behind), request, respond, open));
             }
             Some(method) => {
                 let asked = Asked::of(method, request.headers(), &shared);
                 let body = request.into_body();
                 if asked.is_stream() {
                     let phase = self.phase.clone();
-                    tokio::spawn(stream::commands(shared, asked, body, respond, phase, gauge));
+                    tokio::spawn(stream::commands(shared, asked, body, respond, phase, open));
                 } else {
-                    tokio::spawn(call::unary(shared, asked, body, respond, gauge));
+                    tokio::spawn(call::unary(shared, asked, body, respond, open));
                 }
             }
         }
@@ -162,14 +158,4 @@ where
     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
     let farewell = async { while let Some(Ok(_)) = connection.accept().await {} };
     let _ = timeout(FAREWELL, farewell).await;
-}
-
-/// Asks a silent peer whether it is there; true if it has not said so since.
-fn is_dead(gauge: &Gauge, pings: &mut PingPong) -> bool {
-    let silence = gauge.silence();
-    if silence > SILENCE {
-        // One ping is under way at most; another is not needed.
-        let _ = pings.send_ping(Ping::opaque());
-    }
-    silence > 2 * SILENCE
 }

@@ -8,12 +8,11 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{Phase, Shared, StartError, connection};
 
-/// How long a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Pause after the system had no descriptor left.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
@@ -93,7 +92,14 @@ async fn accept(
         tokio::select! {
             taken = listener.accept() => match taken {
                 Ok((stream, _)) => {
-                    connections.spawn(admit(stream, Arc::clone(&shared), tls.clone(), phase.clone()));
+                    // Who is one too many is closed, and may come again.
+                    if let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() {
+                        let admitted = admit(stream, Arc::clone(&shared), tls.clone(), phase.clone());
+                        connections.spawn(async move {
+                            admitted.await;
+                            drop(place);
+                        });
+                    }
                 }
                 // The caller left, or descriptors are short: others may still come.
                 Err(_) => tokio::time::sleep(EXHAUSTED).await,
@@ -114,10 +120,11 @@ async fn admit(
 ) {
     // Answers are small and somebody waits for each.
     let _ = stream.set_nodelay(true);
+    let by = Instant::now() + shared.connections.handshake;
     let Some(tls) = tls else {
-        return connection::serve(stream, shared, phase).await;
+        return connection::serve(stream, shared, phase, by).await;
     };
-    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-        connection::serve(stream, shared, phase).await;
+    if let Ok(Ok(stream)) = timeout_at(by, tls.accept(stream)).await {
+        connection::serve(stream, shared, phase, by).await;
     }
 }

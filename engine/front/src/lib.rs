@@ -16,6 +16,7 @@ mod connection;
 mod door;
 mod frames;
 mod headers;
+mod lifetime;
 mod message;
 mod notes;
 mod pass;
@@ -26,15 +27,16 @@ mod tls;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use holdfast_engine::engine::Engine;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+pub use lifetime::Connections;
 pub use notes::{Note, Notes};
 pub use tally::{BOUNDS_S, Tally, Told};
 pub use tls::{Pem, TlsError};
@@ -58,6 +60,7 @@ pub struct Settings {
     pub default_deadline: Duration,
     /// Largest message on the wire, in bytes.
     pub max_message: usize,
+    pub connections: Connections,
     pub tally: Arc<Tally>,
     pub notes: Notes,
 }
@@ -102,6 +105,11 @@ struct Shared {
     behind: PathBuf,
     default_deadline: Duration,
     max_message: usize,
+    connections: Connections,
+    /// Of connections that may still come.
+    places: Arc<Semaphore>,
+    /// Connections that were ever begun.
+    begun: AtomicU64,
     /// Bytes of messages that have not come as a whole.
     half_read: AtomicUsize,
     in_flight: AtomicUsize,
@@ -137,6 +145,9 @@ impl Front {
             behind: settings.behind,
             default_deadline: settings.default_deadline,
             max_message: settings.max_message,
+            connections: settings.connections,
+            places: Arc::new(Semaphore::new(settings.connections.most)),
+            begun: AtomicU64::new(0),
             half_read: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
             streams_open: AtomicUsize::new(0),

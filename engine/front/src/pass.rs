@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 
 use crate::answer::{self, Status, code};
-use crate::frames::Gauge;
+use crate::frames;
 
 /// What a call may have unread on its way, in bytes.
 const WINDOW: u32 = 1 << 20;
@@ -68,7 +68,7 @@ pub(crate) async fn on(
     behind: Arc<Behind>,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
-    gauge: Arc<Gauge>,
+    _open: frames::Call,
 ) {
     let (mut head, body) = request.into_parts();
     head.uri = absolute(&head.uri);
@@ -82,22 +82,22 @@ pub(crate) async fn on(
         return unreachable(&mut respond);
     };
     let inward = async {
-        match ended {
-            true => Ok(()),
-            false => relay(body, &mut up, None).await,
+        if !ended && matches!(relay(body, &mut up).await, Err(Broken::From(_))) {
+            return;
         }
+        // Only the answer is waited for now; a service that wants no more has one.
+        std::future::pending().await
     };
     // What is dropped unfinished is cancelled on both sides.
     tokio::select! {
-        () = back(response, &mut respond, &gauge) => {}
-        // The caller has left before it had sent everything. Behind the end of its
-        // messages only the answer is waited for.
-        Err(_) = inward => {}
+        () = back(response, &mut respond) => {}
+        // The caller has left before it had sent everything.
+        () = inward => {}
     }
 }
 
 /// Passes the answer back.
-async fn back(response: ResponseFuture, respond: &mut SendResponse<Bytes>, gauge: &Gauge) {
+async fn back(response: ResponseFuture, respond: &mut SendResponse<Bytes>) {
     let response = tokio::select! {
         response = response => response,
         _ = std::future::poll_fn(|context| respond.poll_reset(context)) => return,
@@ -112,42 +112,43 @@ async fn back(response: ResponseFuture, respond: &mut SendResponse<Bytes>, gauge
         }
     };
     let ended = body.is_end_stream();
-    gauge.earn();
     if let Ok(mut stream) = respond.send_response(Response::from_parts(head, ()), ended)
         && !ended
-        && let Err(error) = relay(body, &mut stream, Some(gauge)).await
+        && let Err(Broken::From(error) | Broken::To(error)) = relay(body, &mut stream).await
     {
         stream.send_reset(error.reason().unwrap_or(Reason::CANCEL));
     }
 }
 
+/// Which side ended a call in the middle.
+enum Broken {
+    From(h2::Error),
+    To(h2::Error),
+}
+
 /// Passes messages and trailers on, no faster than they are read.
-async fn relay(
-    mut from: RecvStream,
-    to: &mut SendStream<Bytes>,
-    gauge: Option<&Gauge>,
-) -> Result<(), h2::Error> {
+async fn relay(mut from: RecvStream, to: &mut SendStream<Bytes>) -> Result<(), Broken> {
     loop {
         let chunk = tokio::select! {
             chunk = from.data() => chunk,
             reset = std::future::poll_fn(|context| to.poll_reset(context)) => {
-                return Err(reset.unwrap_or(Reason::CANCEL).into());
+                return Err(Broken::To(reset.unwrap_or(Reason::CANCEL).into()));
             }
         };
-        let Some(chunk) = chunk.transpose()? else {
+        let Some(chunk) = chunk.transpose().map_err(Broken::From)? else {
             break;
         };
         let length = chunk.len();
-        answer::send_all(to, chunk).await?;
-        from.flow_control().release_capacity(length)?;
-        if let Some(gauge) = gauge {
-            gauge.earn();
-        }
+        answer::send_all(to, chunk).await.map_err(Broken::To)?;
+        from.flow_control()
+            .release_capacity(length)
+            .map_err(Broken::From)?;
     }
-    match from.trailers().await? {
+    match from.trailers().await.map_err(Broken::From)? {
         Some(trailers) => to.send_trailers(trailers),
         None => to.send_data(Bytes::new(), true),
     }
+    .map_err(Broken::To)
 }
 
 fn unreachable(respond: &mut SendResponse<Bytes>) {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::answer::{self, Status};
 use crate::call::{Asked, Begun, Counted, End};
-use crate::frames::Gauge;
+use crate::frames;
 use crate::message::{Broken, Messages};
 use crate::{Phase, Shared};
 
@@ -29,7 +29,6 @@ struct Commands {
     messages: Messages,
     /// In the order of the requests.
     window: VecDeque<(Begun, Bytes)>,
-    gauge: Arc<Gauge>,
 }
 
 /// Why no further command is taken.
@@ -48,18 +47,17 @@ pub(crate) async fn commands(
     body: RecvStream,
     mut respond: SendResponse<Bytes>,
     mut phase: watch::Receiver<Phase>,
-    gauge: Arc<Gauge>,
+    _open: frames::Call,
 ) {
     let Ok(mut stream) = respond.send_response(answer::head(), false) else {
         return;
     };
-    let _open = Counted::new(&shared, |shared| &shared.streams_open);
+    let _counted = Counted::new(&shared, |shared| &shared.streams_open);
     let mut commands = Commands {
         messages: Messages::new(body, &shared),
         window: VecDeque::new(),
         shared,
         asked,
-        gauge,
     };
     // An error means that the caller is gone: there is nobody to tell.
     if let Ok(status) = commands.answer(&mut stream, &mut phase).await {
@@ -119,7 +117,6 @@ impl Commands {
         let Some((begun, request)) = self.window.pop_front() else {
             return Ok(None);
         };
-        self.gauge.earn();
         if reply.code != 0 {
             let status = Status::of(&reply);
             let end = End {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_engine::wire::methods::METHODS;
-use holdfast_front::{BOUNDS_S, Front as Inner, Notes, Pem, Settings, StartError};
+use holdfast_front::{
+    BOUNDS_S, Connections as Allowed, Front as Inner, Notes, Pem, Settings, StartError,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -53,6 +55,35 @@ impl Tally {
 /// Certificates, key and the roots of clients, in PEM.
 type PemFiles = (Vec<u8>, Vec<u8>, Option<Vec<u8>>);
 
+/// What the operator allows a connection: the attributes of `holdfast.server.Connections`.
+#[derive(FromPyObject)]
+struct Connections {
+    most: usize,
+    handshake_s: f64,
+    idle_s: f64,
+    age_s: f64,
+    age_grace_s: f64,
+    keepalive_s: f64,
+    keepalive_timeout_s: f64,
+    ping_spacing_s: f64,
+}
+
+impl From<Connections> for Allowed {
+    fn from(given: Connections) -> Self {
+        let span = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        Self {
+            most: given.most,
+            handshake: span(given.handshake_s),
+            idle: span(given.idle_s),
+            age: span(given.age_s),
+            age_grace: span(given.age_grace_s),
+            keepalive: span(given.keepalive_s),
+            keepalive_timeout: span(given.keepalive_timeout_s),
+            ping_spacing: span(given.ping_spacing_s),
+        }
+    }
+}
+
 /// What was noted of one call: path, code, seconds, reason, beginning of the request.
 type Noted<'py> = (&'static str, u32, f64, String, Bound<'py, PyBytes>);
 
@@ -71,7 +102,7 @@ impl NativeFront {
     /// Listens; passes every call on to the socket `behind` until `open`.
     #[staticmethod]
     #[pyo3(signature = (
-        host, port, behind, tally, *, default_deadline_ms, max_message,
+        host, port, behind, tally, *, default_deadline_ms, max_message, connections,
         log_refusals, log_one_in, tls = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "settings, by keyword")]
@@ -83,6 +114,7 @@ impl NativeFront {
         tally: &Tally,
         default_deadline_ms: u64,
         max_message: usize,
+        connections: Connections,
         log_refusals: bool,
         log_one_in: u64,
         tls: Option<PemFiles>,
@@ -99,6 +131,7 @@ impl NativeFront {
             behind,
             default_deadline: Duration::from_millis(default_deadline_ms),
             max_message,
+            connections: connections.into(),
             tally: Arc::clone(&tally.inner),
             notes: Notes::new(log_refusals, log_one_in),
         };

@@ -8,7 +8,8 @@ use super::{Call, OpenError, Phase, Shared};
 use crate::domain::command::{Command, IssueToken, Principal, RequestKey, Submission};
 use crate::domain::orders::lifecycle::Role;
 use crate::domain::refusal::{Refusal, RefusalCode};
-use crate::domain::state::Decision;
+use crate::domain::state::{Decision, State, Token};
+use crate::domain::time::Millis;
 use crate::wire::decode::{self, Request};
 use crate::wire::methods::{self, MethodSpec};
 
@@ -94,12 +95,10 @@ impl Shared {
 
     /// Merchant and principal of a credential.
     fn identify(&self, token: Option<&str>) -> Result<Caller, Refusal> {
-        let unknown =
-            |detail: &str| Refusal::new(RefusalCode::Unauthenticated).fact("detail", detail);
         let now = self.clock.now();
         let Some(secret) = token else {
             if !self.settings.embedded {
-                return Err(unknown("the call carries none"));
+                return Err(unauthenticated("the call carries none"));
             }
             let principal = Principal {
                 actor: "embedded".into(),
@@ -113,14 +112,9 @@ impl Shared {
                 now,
             });
         };
-        let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
+        let hash = sha256(secret);
         let state = self.core.lock();
-        let token = state
-            .token(&hash)
-            .ok_or_else(|| unknown("it is not known or was revoked"))?;
-        if token.expires_at != 0 && now >= token.expires_at {
-            return Err(unknown("it has expired"));
-        }
+        let token = current(&state, &hash, now)?;
         let merchant = state.merchants()[token.merchant as usize].name.to_string();
         Ok(Caller {
             merchant,
@@ -132,6 +126,11 @@ impl Shared {
             },
             now,
         })
+    }
+
+    /// Whether a credential may still be used.
+    pub(super) fn recheck(&self, token_sha256: &[u8; 32]) -> Result<(), Refusal> {
+        current(&self.core.lock(), token_sha256, self.clock.now()).map(drop)
     }
 
     pub(super) fn issue_bootstrap_token(&self) -> Result<(), OpenError> {
@@ -175,6 +174,29 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// The token with that hash, while it may be used.
+fn current<'s>(
+    state: &'s State,
+    token_sha256: &[u8; 32],
+    now: Millis,
+) -> Result<&'s Token, Refusal> {
+    let token = state
+        .token(token_sha256)
+        .ok_or_else(|| unauthenticated("it is not known or was revoked"))?;
+    match token.expires_at != 0 && now >= token.expires_at {
+        true => Err(unauthenticated("it has expired")),
+        false => Ok(token),
+    }
+}
+
+fn unauthenticated(detail: &str) -> Refusal {
+    Refusal::new(RefusalCode::Unauthenticated).fact("detail", detail)
+}
+
+pub(super) fn sha256(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

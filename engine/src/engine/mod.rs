@@ -327,6 +327,7 @@ impl Engine {
             (Request::Watch(query), merchant) => Ok(Watch::open(
                 Arc::clone(&self.shared),
                 merchant,
+                call.token.map(admission::sha256),
                 query,
                 locale,
             )),

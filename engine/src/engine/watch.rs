@@ -23,6 +23,8 @@ const RECORDS_PER_TAKE: u64 = 512;
 pub struct Watch {
     shared: Arc<Shared>,
     merchant: String,
+    /// Of the credential; none in process.
+    token_sha256: Option<[u8; 32]>,
     query: WatchQuery,
     locale: Locale,
     after_seq: u64,
@@ -34,6 +36,7 @@ impl Watch {
     pub(super) fn open(
         shared: Arc<Shared>,
         merchant: String,
+        token_sha256: Option<[u8; 32]>,
         query: WatchQuery,
         locale: Locale,
     ) -> Self {
@@ -41,6 +44,7 @@ impl Watch {
         Self {
             shared,
             merchant,
+            token_sha256,
             query,
             locale,
             after_seq,
@@ -60,6 +64,11 @@ impl Watch {
     /// # Errors
     /// The reply that ends the stream.
     pub fn take(&mut self, limit: usize) -> Result<Vec<Vec<u8>>, Reply> {
+        if let Some(hash) = &self.token_sha256 {
+            // What ends a credential ends its streams.
+            let known = self.shared.recheck(hash);
+            known.map_err(|refusal| Reply::refused(&refusal, self.locale))?;
+        }
         let durable = self.shared.writer.durable_seq();
         if self.after_seq > durable {
             let ahead = Refusal::new(RefusalCode::WatchTooSlow)

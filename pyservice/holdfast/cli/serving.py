@@ -84,7 +84,7 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def _server_settings(found: Mapping[str, Setting]) -> "ServerSettings":
-    from holdfast.server import ServerSettings
+    from holdfast.server import Connections, ServerSettings
 
     def path(key: str) -> Path | None:
         return Path(str(found[key].value)) if found[key].value else None
@@ -116,6 +116,16 @@ def _server_settings(found: Mapping[str, Setting]) -> "ServerSettings":
         key_file=path("key_file"),
         drain_grace_s=float(found["drain_grace_s"].value),
         default_deadline_ms=int(found["default_deadline_ms"].value),
+        connections=Connections(
+            most=int(found["max_connections"].value),
+            handshake_s=float(found["handshake_s"].value),
+            idle_s=float(found["connection_idle_s"].value),
+            age_s=float(found["connection_age_s"].value),
+            age_grace_s=float(found["connection_age_grace_s"].value),
+            keepalive_s=float(found["keepalive_s"].value),
+            keepalive_timeout_s=float(found["keepalive_timeout_s"].value),
+            ping_spacing_s=float(found["ping_spacing_s"].value),
+        ),
     )
 
 

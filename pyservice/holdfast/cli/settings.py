@@ -86,6 +86,14 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     "key_file": Spec(""),
     "drain_grace_s": Spec(2.0, 0, 600),
     "default_deadline_ms": Spec(5_000, 1, 600_000),
+    "max_connections": Spec(10_000, 1, 1_000_000),
+    "handshake_s": Spec(10.0, 0.1, 600),
+    "connection_idle_s": Spec(300.0, 0.1, 86_400),
+    "connection_age_s": Spec(1_800.0, 0.1, 86_400),
+    "connection_age_grace_s": Spec(60.0, 0, 86_400),
+    "keepalive_s": Spec(60.0, 0.1, 86_400),
+    "keepalive_timeout_s": Spec(20.0, 0.1, 86_400),
+    "ping_spacing_s": Spec(10.0, 0, 86_400),
 }
 
 

@@ -226,6 +226,32 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "seconds that the port stays open after NOT_SERVING",
     ),
     "set.default_deadline_ms": ("未写时限的调用的时限", "deadline of calls that state none"),
+    "set.max_connections": (
+        "同时的连接数上限，多出的立即关闭",
+        "connections at once; more are closed",
+    ),
+    "set.handshake_s": (
+        "新连接（含 TLS）握手的时限，秒",
+        "time for a connection's first bytes, TLS included",
+    ),
+    "set.connection_idle_s": (
+        "无调用的连接保留多久，秒",
+        "how long a connection without calls is kept",
+    ),
+    "set.connection_age_s": (
+        "连接的最长寿命，秒，上下浮动一成",
+        "age of a connection, give or take a tenth",
+    ),
+    "set.connection_age_grace_s": (
+        "到龄后留给未完成调用的时间，秒",
+        "how long its calls may go on behind that",
+    ),
+    "set.keepalive_s": ("静默多久后探测客户端，秒", "silence after which a client is pinged"),
+    "set.keepalive_timeout_s": ("等待探测回应的时限，秒", "how long it has to answer the ping"),
+    "set.ping_spacing_s": (
+        "客户端两次 ping 的最短间隔，秒，过密则断开",
+        "between a client's pings; who pings more often goes",
+    ),
     # Columns
     "col.setting": ("设置", "setting"),
     "col.value": ("值", "value"),

@@ -10,12 +10,13 @@ import copy
 import os
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from typing import Any, Self, TypeVar, cast
 
 import grpc.aio
 
-from holdfast import errors, messages
+from holdfast import errors, messages, results
 from holdfast.async_calls import AsyncCalls
 from holdfast.calls import Fields
 from holdfast.client import retries
@@ -23,6 +24,7 @@ from holdfast.client.coalescer import Coalescer, Reply, Timer, told
 from holdfast.client.connection import BATCH, Connection, Owner, batched, typed
 from holdfast.client.retries import Attempts, closed, late
 from holdfast.client.scheduler import Item, Scheduler
+from holdfast.client.watching import WATCH, Reader, ended
 from holdfast.engine import BatchOutcome, decode_batch, encode_batch, read_outcome
 
 T = TypeVar("T")
@@ -42,9 +44,11 @@ class AsyncClient(AsyncCalls):
         coalesce: bool = True,
         gather_s: float = 0.0,
         retry: bool = True,
+        keepalive_s: float = 20.0,
     ) -> None:
         """Connects lazily; see `Client` for the arguments."""
-        self._line = _Line(Connection.to(address, token, locale, root_certificates))
+        connection = Connection.to(address, token, locale, root_certificates, keepalive_s)
+        self._line = _Line(connection)
         self._deadline_s = deadline_s
         self._coalesce = coalesce
         self._repeat = retries.Backoff(random.random) if retry else retries.never
@@ -111,6 +115,41 @@ class AsyncClient(AsyncCalls):
         """Place many orders at once; the same arguments as `place_order`."""
         return await self.batch_submit({"place_order": order} for order in orders)
 
+    async def watch_events(
+        self,
+        *,
+        after_seq: int = 0,
+        types: Iterable[str] | None = None,
+        order_number: str | None = None,
+        sku: str | None = None,
+        follow: bool = False,
+    ) -> AsyncIterator[results.Event]:
+        """Iterate over durable events, each once and none left out; see `Client.watch_events`."""
+        self._line.attach()
+        reader = Reader(
+            self._repeat,
+            self._deadline_s,
+            after_seq=after_seq,
+            types=types,
+            order_number=order_number,
+            sku=sku,
+        )
+        while not self._line.closed.is_set():
+            refusal = ended()
+            try:
+                async with aclosing(self._line.stream(WATCH, reader.request())) as stream:
+                    async for payload in stream:
+                        event = reader.read(payload)
+                        if event is not None:
+                            yield event
+                        elif reader.is_present and not follow:
+                            return
+            except grpc.aio.AioRpcError as error:
+                refusal = typed(error)
+            if not self._line.closed.is_set():
+                await self._line.rest(reader.lost(refusal, time.monotonic()))
+        raise closed(0)
+
     async def close(self) -> None:
         """Closes the connection and fails what still waits. A second call does nothing."""
         if self._line.begin_to_close():
@@ -163,6 +202,19 @@ class _Line:
                 return errors.refused(1, "CANCELLED", "the client was closed", {})
             raise
         return response
+
+    async def stream(self, name: str, request: bytes) -> AsyncGenerator[bytes, None]:
+        """What comes of one stream; it ends with the iteration, and with the client."""
+        call = self._channel.unary_stream(messages.path(name))(request, metadata=self._metadata)
+        try:
+            async for payload in call:
+                yield payload
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self.closed.is_set() or task is None or task.cancelling():
+                raise
+        finally:
+            call.cancel()
 
     def send(self, request: bytes, timeout_s: float, done: Callable[[Reply], None]) -> None:
         task = asyncio.get_running_loop().create_task(self._carry(request, timeout_s, done))

@@ -10,20 +10,21 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 import grpc
 
-from holdfast import errors, messages
+from holdfast import errors, messages, results
 from holdfast.calls import Calls, Fields
 from holdfast.client import retries
 from holdfast.client.coalescer import Coalescer, Reply, Timer, told
 from holdfast.client.connection import BATCH, Connection, Owner, batched, typed
 from holdfast.client.retries import Attempts, closed, late
 from holdfast.client.scheduler import Item, Scheduler
+from holdfast.client.watching import WATCH, Reader, ended
 from holdfast.engine import BatchOutcome, decode_batch, encode_batch, read_outcome
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Client(Calls):
         coalesce: bool = True,
         gather_s: float = 0.0,
         retry: bool = True,
+        keepalive_s: float = 20.0,
     ) -> None:
         """Connects lazily.
 
@@ -55,8 +57,10 @@ class Client(Calls):
             coalesce: Send commands that are called at the same time as one batch.
             gather_s: How long the first command of a batch waits for others; 0 adds no delay.
             retry: Repeat what got no answer, or was refused for the moment.
+            keepalive_s: Silence after which the server is asked whether it is there; not less
+                than its `ping_spacing_s`, or it sends the client away.
         """
-        connection = Connection.to(address, token, locale, root_certificates)
+        connection = Connection.to(address, token, locale, root_certificates, keepalive_s)
         self._owner = Owner()
         self._deadline_s = deadline_s
         self._coalesce = coalesce
@@ -140,6 +144,67 @@ class Client(Calls):
     def place_orders(self, orders: Iterable[Fields]) -> list[BatchOutcome]:
         """Place many orders at once; the same arguments as `place_order`."""
         return self.batch_submit({"place_order": order} for order in orders)
+
+    def watch_events(
+        self,
+        *,
+        after_seq: int = 0,
+        types: Iterable[str] | None = None,
+        order_number: str | None = None,
+        sku: str | None = None,
+        follow: bool = False,
+    ) -> Iterator[results.Event]:
+        """Iterate over durable events after a position, each once and none left out.
+
+        A lost connection is made again and the stream resumed behind the last event, for as long
+        as the server is away for less than `deadline_s`.
+
+        Args:
+            after_seq: The last position that was seen.
+            types: Only these types, as "HoldExpired".
+            order_number: Only this order.
+            sku: Only events that moved this SKU.
+            follow: Go on with what happens, instead of ending at the present.
+
+        Raises:
+            OutOfRange: The position is not there, or events were lost for this reader.
+            Refused: The server refused, or was away for too long.
+            ClientClosedError: The client was closed.
+        """
+        self._owner.check()
+        reader = Reader(
+            self._repeat,
+            self._deadline_s,
+            after_seq=after_seq,
+            types=types,
+            order_number=order_number,
+            sku=sku,
+        )
+        while not self._closed.is_set():
+            refusal = ended()
+            try:
+                for event in self._stream(reader.request(), reader):
+                    if event is not None:
+                        yield event
+                    elif reader.is_present and not follow:
+                        return
+            except grpc.RpcError as error:
+                refusal = typed(error)
+            except ValueError:
+                break  # the channel was closed just now
+            if not self._closed.is_set():
+                self._closed.wait(reader.lost(refusal, time.monotonic()))
+        raise closed(0)
+
+    def _stream(self, request: bytes, reader: Reader) -> Iterator[results.Event | None]:
+        """What comes of one stream; it ends with the iteration."""
+        watch: Any = self._channel.unary_stream(messages.path(WATCH))
+        stream = watch(request, metadata=self._metadata)
+        try:
+            for payload in stream:
+                yield reader.read(payload)
+        finally:
+            stream.cancel()
 
     def close(self) -> None:
         """Closes the connection and fails what still waits. A second call does nothing."""

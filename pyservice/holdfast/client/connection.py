@@ -26,7 +26,12 @@ _OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Pings go on for as long as nothing else does, with calls and without.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
 )
+# How long a ping may stay without an answer, at most.
+_PING_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class Connection:
     token: str
     locale: str
     roots: bytes | None
+    keepalive_s: float
 
     @classmethod
     def to(
@@ -45,6 +51,7 @@ class Connection:
         token: str,
         locale: str,
         root_certificates: str | os.PathLike[str] | None,
+        keepalive_s: float,
     ) -> "Connection":
         """Reads the PEM file, if there is one.
 
@@ -60,14 +67,22 @@ class Connection:
                     code="INVALID_ARGUMENT",
                 )
         roots = None if root_certificates is None else Path(root_certificates).read_bytes()
-        return cls(address, token, locale, roots)
+        return cls(address, token, locale, roots, keepalive_s)
 
     def channel(self, framework: Any) -> Any:
         """A channel of `grpc` or `grpc.aio`; connects lazily."""
+        answer_ms = round(min(_PING_S, self.keepalive_s) * 1_000)
+        options = (
+            *_OPTIONS,
+            ("grpc.keepalive_time_ms", round(self.keepalive_s * 1_000)),
+            ("grpc.keepalive_timeout_ms", answer_ms),
+            # What gRPC really waits; a minute if not told.
+            ("grpc.http2.ping_timeout_ms", answer_ms),
+        )
         if self.roots is None:
-            return framework.insecure_channel(self.address, _OPTIONS)
+            return framework.insecure_channel(self.address, options)
         credentials = grpc.ssl_channel_credentials(self.roots)
-        return framework.secure_channel(self.address, credentials, _OPTIONS)
+        return framework.secure_channel(self.address, credentials, options)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What every call carries."""

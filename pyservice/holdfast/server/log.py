@@ -16,6 +16,12 @@ Line: TypeAlias = tuple[datetime, Level, str, dict[str, object]]
 
 # Lines that may wait: some seconds of nothing but refusals.
 _CAPACITY: Final = 20_000
+# JSON lets them stand as they are: ends of lines to some readers, and what turns text
+# around or commands a terminal.
+_ESCAPED: Final = {
+    code: f"\\u{code:04x}"
+    for code in (*range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
 
 
 class Log:
@@ -56,7 +62,7 @@ class Log:
             told = {"at": at.isoformat(timespec="milliseconds"), "level": level, "event": event}
             text = json.dumps({**told, **facts}, ensure_ascii=False, default=str)
             try:
-                self._stream.write(text + "\n")
+                self._stream.write(text.translate(_ESCAPED) + "\n")
                 if self._lines.empty():
                     self._stream.flush()
             except (OSError, ValueError):

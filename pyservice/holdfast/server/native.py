@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from holdfast import _engine
+from holdfast.server.connections import Connections
 from holdfast.server.observer import Observer
 from holdfast.server.settings import ServerSettings
 
@@ -26,16 +27,24 @@ _PROBE_S: Final = 0.1
 class NativeFront:
     """The listener of one server, from its private socket to its last note."""
 
-    def __init__(self, settings: ServerSettings, max_message: int, observer: Observer) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        max_message: int,
+        connections: Connections,
+        observer: Observer,
+    ) -> None:
         """Makes the private socket's folder, which nobody else may enter.
 
         Args:
             settings: Where to listen, and with which certificates.
             max_message: Largest message on the wire, in bytes.
+            connections: What a connection is allowed.
             observer: Counts the calls and writes about them.
         """
         self._settings = settings
         self._max_message = max_message
+        self._connections = connections
         self._observer = observer
         # Not in the data folder: a socket's path may have 107 bytes.
         _sweep(Path(tempfile.gettempdir()))
@@ -62,6 +71,7 @@ class NativeFront:
             self._observer.tally,
             default_deadline_ms=settings.default_deadline_ms,
             max_message=self._max_message,
+            connections=self._connections,
             log_refusals=settings.log_refusals,
             log_one_in=settings.log_one_in,
             tls=settings.tls_files(),

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from holdfast import _engine, errors
 from holdfast.engine import ManualClock
 from holdfast.messages import SERVICE_FILES
+from holdfast.server.connections import Connections
 from holdfast.server.front import Front
 from holdfast.server.log import Log
 from holdfast.server.loop import IdleLoop
@@ -43,12 +44,6 @@ _OPTIONS: Final = (
     ("grpc.server.max_pending_requests", 50_000),
     ("grpc.server.max_pending_requests_hard_limit", 100_000),
     ("grpc.max_metadata_size", 16 << 10),
-    # Clients may ping each 10 s, also without calls.
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    # Balancers of connections get to spread them again.
-    ("grpc.max_connection_age_ms", 30 * 60_000),
-    ("grpc.max_connection_age_grace_ms", 60_000),
     # Two servers on one port would share calls between two states.
     ("grpc.so_reuseport", 0),
 )
@@ -121,6 +116,7 @@ class _Server:
             log_one_in=settings.log_one_in,
         )
         self._native: NativeFront | None = None
+        self._connections = self._bounded()
         self._checks = health.aio.HealthServicer()
         self._routes = Routes()
         self._names = [
@@ -151,10 +147,25 @@ class _Server:
             if self._native is not None:
                 self._native.close()
 
+    def _bounded(self) -> Connections:
+        """What the system lets the settings have: files come before connections."""
+        asked = self._settings.connections
+        given = asked.within_descriptors()
+        if given.most < asked.most:
+            action = "raise the limit of open files, or lower --max-connections"
+            self._log.put(
+                "warning", "connections_bounded", asked=asked.most, given=given.most, action=action
+            )
+        return given
+
     def _server(self) -> grpc.aio.Server:
         own = frozenset(path for path, _, _ in _engine.methods())
+        # Behind a native front, which bounds connections, nobody else comes.
+        bounds = self._connections.options() if self._settings.front == "python" else ()
         server = grpc.aio.server(
-            handlers=(self._routes,), interceptors=(Scrub(own, self._observer),), options=_OPTIONS
+            handlers=(self._routes,),
+            interceptors=(Scrub(own, self._observer),),
+            options=(*_OPTIONS, *bounds),
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._checks, server)
         asked = self._settings.reflection
@@ -167,7 +178,9 @@ class _Server:
     def _bind(self, server: grpc.aio.Server) -> int:
         """Binds the public port, or only the private socket behind a native front."""
         if self._settings.front == "native":
-            self._native = NativeFront(self._settings, _MAX_MESSAGE, self._observer)
+            self._native = NativeFront(
+                self._settings, _MAX_MESSAGE, self._connections, self._observer
+            )
             server.add_insecure_port(self._native.behind)
             return 0
         address = self._settings.address(self._settings.port)

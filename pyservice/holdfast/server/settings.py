@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from holdfast.errors import HoldfastError
+from holdfast.server.connections import Connections
 
 Front: TypeAlias = Literal["native", "python"]
 FRONTS: Final[tuple[Front, ...]] = ("native", "python")
@@ -47,6 +48,7 @@ class ServerSettings:
         key_file: Key ring of the sealed documents.
         drain_grace_s: How long the port stays open after NOT_SERVING.
         default_deadline_ms: Deadline of calls that state none.
+        connections: What a connection is allowed.
         log_refusals: Write a line for each refusal.
         log_one_in: Write a line for one in so many answered calls; 0 writes none.
         reflection: Let clients ask for the contract; `None` on loopback only.
@@ -78,6 +80,7 @@ class ServerSettings:
     key_file: Path | None = None
     drain_grace_s: float = 2.0
     default_deadline_ms: int = 5_000
+    connections: Connections = field(default_factory=Connections)
     log_refusals: bool = True
     log_one_in: int = 0
     reflection: bool | None = None
@@ -133,6 +136,14 @@ class ServerSettings:
             ("drain_grace_s", self.drain_grace_s, 0),
             ("default_deadline_ms", self.default_deadline_ms, 1),
             ("log_one_in", self.log_one_in, 0),
+            ("max_connections", self.connections.most, 1),
+            ("handshake_s", self.connections.handshake_s, 0.001),
+            ("connection_idle_s", self.connections.idle_s, 0.001),
+            ("connection_age_s", self.connections.age_s, 0.001),
+            ("connection_age_grace_s", self.connections.age_grace_s, 0),
+            ("keepalive_s", self.connections.keepalive_s, 0.001),
+            ("keepalive_timeout_s", self.connections.keepalive_timeout_s, 0.001),
+            ("ping_spacing_s", self.connections.ping_spacing_s, 0),
         ):
             # Written so that NaN is refused too.
             if not lowest <= value <= 86_400_000:

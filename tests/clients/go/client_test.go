@@ -27,15 +27,15 @@ const serviceConfig = `{"methodConfig": [{"name": [{"service": "holdfast.v1.Orde
  "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.05s", "maxBackoff": "1s",
  "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}}]}`
 
-func dial(t *testing.T) (*grpc.ClientConn, context.Context) {
+func dial(t *testing.T, more ...grpc.DialOption) (*grpc.ClientConn, context.Context) {
 	t.Helper()
 	address, token := os.Getenv("HOLDFAST_ADDRESS"), os.Getenv("HOLDFAST_TOKEN")
 	if address == "" {
 		t.Skip("HOLDFAST_ADDRESS is not set; run tests/clients/test_clients.py")
 	}
-	connection, err := grpc.NewClient(address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultServiceConfig(serviceConfig))
+	connection, err := grpc.NewClient(address, append(more,
+		grpc.WithTransportCredentials(insecure.NewCredentials()), Keepalive,
+		grpc.WithDefaultServiceConfig(serviceConfig))...)
 	if err != nil {
 		t.Fatal(err)
 	}

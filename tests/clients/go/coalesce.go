@@ -3,7 +3,8 @@
 // It holds the pattern of Python's holdfast.client: while one batch is in flight the commands of
 // other goroutines gather and go as the next one. One batch at a time and a queue in order of
 // arrival keep the order. What got no answer is sent again with the same request_id, before
-// anything newer. Needs a credential that may call BatchSubmit; reads and other commands go alone.
+// anything newer. A command that has no others beside it goes alone (alone.go), and so does each
+// of a batch that is refused as a whole; a credential that may not call BatchSubmit goes on so.
 package client
 
 import (
@@ -35,10 +36,12 @@ var errClosed = status.Error(codes.Canceled,
 
 // Coalescer sends commands in batches. Any goroutine may call Submit.
 type Coalescer struct {
-	orders pb.OrderServiceClient
-	calls  chan *call
-	close  context.CancelFunc
-	ended  chan struct{}
+	services Services
+	calls    chan *call
+	close    context.CancelFunc
+	ended    chan struct{}
+	// BatchSubmit is refused to this credential; known to the goroutine that sends.
+	denied bool
 }
 
 type call struct {
@@ -49,9 +52,10 @@ type call struct {
 }
 
 // NewCoalescer starts one; ctx carries the credential, and its end closes it too.
-func NewCoalescer(ctx context.Context, orders pb.OrderServiceClient) *Coalescer {
+func NewCoalescer(ctx context.Context, services Services) *Coalescer {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &Coalescer{orders, make(chan *call, maxCommands), cancel, make(chan struct{})}
+	c := &Coalescer{services: services, calls: make(chan *call, maxCommands),
+		close: cancel, ended: make(chan struct{})}
 	go c.run(ctx)
 	return c
 }
@@ -138,33 +142,49 @@ func (c *Coalescer) gather(first *call) (batch []*call, next *call) {
 
 // send gives an outcome for each call; a failure of the batch is the outcome of each.
 func (c *Coalescer) send(ctx context.Context, batch []*call) []*pb.CommandOutcome {
+	if len(batch) == 1 || c.denied {
+		return c.alone(ctx, batch)
+	}
+	outcomes, err := c.together(ctx, batch)
+	if err == nil {
+		return outcomes
+	}
+	if spoilt(err) {
+		code := status.Code(err)
+		c.denied = code == codes.PermissionDenied || code == codes.Unimplemented
+		return c.alone(ctx, batch)
+	}
+	outcomes = make([]*pb.CommandOutcome, len(batch))
+	for index := range outcomes {
+		outcomes[index] = failure(err)
+	}
+	return outcomes
+}
+
+func (c *Coalescer) together(ctx context.Context, batch []*call) ([]*pb.CommandOutcome, error) {
 	request := &pb.BatchSubmitRequest{}
 	var last time.Time
 	for _, one := range batch {
 		request.Commands = append(request.Commands, one.command)
-		deadline, ok := one.ctx.Deadline()
-		if !ok {
-			deadline = time.Now().Add(longestCall)
-		}
-		if deadline.After(last) {
+		if deadline := one.deadline(); deadline.After(last) {
 			last = deadline
 		}
 	}
 	ctx, cancel := context.WithDeadline(ctx, last)
 	defer cancel()
-	response, err := c.orders.BatchSubmit(ctx, request)
-	if err == nil && len(response.Outcomes) == len(batch) {
-		return response.Outcomes
-	}
-	if err == nil {
+	response, err := c.services.Orders.BatchSubmit(ctx, request)
+	if err == nil && len(response.Outcomes) != len(batch) {
 		err = status.Errorf(codes.Internal, "%d outcomes for %d commands; repeat with the same "+
 			"request_id", len(response.Outcomes), len(batch))
 	}
-	outcomes := make([]*pb.CommandOutcome, len(batch))
-	for index := range outcomes {
-		outcomes[index] = failure(err)
+	return response.GetOutcomes(), err
+}
+
+func (c *call) deadline() time.Time {
+	if deadline, ok := c.ctx.Deadline(); ok {
+		return deadline
 	}
-	return outcomes
+	return time.Now().Add(longestCall)
 }
 
 // settle answers the calls, except those to be tried again, and tells after what pause.
