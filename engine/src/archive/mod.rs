@@ -277,8 +277,9 @@ impl Archive {
     }
 
     fn newest(&self, merchant: u32, name: Name<'_>) -> Result<Option<Archived>, ArchiveError> {
+        let key = name.key(merchant);
         for run in self.view().iter().rev() {
-            let found = run.find(merchant, name);
+            let found = run.find(merchant, name, key);
             if let Some(found) = found.map_err(|wrong| self.error(&run.name, wrong))? {
                 return Ok(Some(found));
             }
