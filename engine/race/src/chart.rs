@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::report::{Entry, Report, thousands};
+use holdfast_figures::thousands;
+
+use crate::report::{Entry, Report};
 
 const WIDTH: f64 = 960.0;
 /// Where bars begin and end.

@@ -14,7 +14,6 @@
 
 mod chart;
 mod contender;
-mod docs;
 mod drive;
 mod field;
 mod machine;
@@ -137,7 +136,7 @@ fn write(report: &Report, options: &Options) -> Result<(), Failure> {
     );
     match &options.docs {
         // Figures of a store that lost something are nobody's reference.
-        Some(path) if !report.failed() => docs::write(path, &text),
+        Some(path) if !report.failed() => Ok(holdfast_figures::rewrite(path, "race", &text)?),
         _ => Ok(()),
     }
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use holdfast_figures::{Spread, quantile};
+
 use crate::contender::Failure;
 use crate::drive::Open;
 use crate::field::Field;
 use crate::machine;
 use crate::options::{Options, Pace};
 use crate::process::Scratch;
-use crate::report::{Check, Entry, Floor, Paced, Pair, Spread, quantile};
+use crate::report::{Check, Entry, Floor, Paced, Pair};
 use crate::stand::{Ground, Limits, Mode, Turn, Verdict};
 
 /// Orders a second of the paced turns.

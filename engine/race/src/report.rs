@@ -2,37 +2,10 @@
 
 use std::fmt::Write;
 
+use holdfast_figures::{Spread, row, thousands};
 use serde::Serialize;
 
 use crate::machine::Machine;
-
-/// A median and what lay around it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Spread {
-    pub median: f64,
-    pub low: f64,
-    pub high: f64,
-}
-
-impl Spread {
-    /// None of nothing.
-    pub fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_unstable_by(f64::total_cmp);
-        Some(Self {
-            median: quantile(&values, 0.5)?,
-            low: *values.first()?,
-            high: *values.last()?,
-        })
-    }
-}
-
-/// Of values in rising order; the mean of the two in the middle for an even number's median.
-pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = share * (sorted.len().checked_sub(1)?) as f64;
-    let (below, above) = (place.floor(), place.ceil());
-    let (low, high) = (sorted[below as usize], sorted[above as usize]);
-    Some(low + (high - low) * (place - below))
-}
 
 /// One way to use one store.
 #[derive(Debug, Clone, Serialize)]
@@ -168,7 +141,7 @@ impl Report {
         } in &self.pairs
         {
             let verdict = if *met { "met" } else { "missed" };
-            line(
+            row(
                 &mut text,
                 &[
                     what.clone(),
@@ -197,7 +170,7 @@ impl Report {
         });
         for entry in entries {
             let none = || "–".to_owned();
-            line(
+            row(
                 &mut text,
                 &[
                     entry.name.clone(),
@@ -232,7 +205,7 @@ impl Report {
                     range(spread, |us| format!("{us:.0}"))
                 )
             };
-            line(
+            row(
                 &mut text,
                 &[
                     paced.name.clone(),
@@ -287,10 +260,6 @@ impl Report {
     }
 }
 
-fn line(text: &mut String, cells: &[String]) {
-    let _ = writeln!(text, "| {} |", cells.join(" | "));
-}
-
 fn times(ratio: f64) -> String {
     if ratio >= 10.0 {
         format!("{ratio:.1} ×")
@@ -301,35 +270,4 @@ fn times(ratio: f64) -> String {
 
 fn range(spread: &Spread, form: fn(f64) -> String) -> String {
     format!("{} to {}", form(spread.low), form(spread.high))
-}
-
-/// A whole number with commas.
-pub fn thousands(value: f64) -> String {
-    let digits = format!("{:.0}", value.abs());
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_spread_is_of_all_rounds() {
-        let spread = Spread::of(vec![3.0, 1.0, 2.0, 10.0]).expect("some");
-        assert_eq!((spread.median, spread.low, spread.high), (2.5, 1.0, 10.0));
-        assert_eq!(Spread::of(Vec::new()), None);
-    }
-
-    #[test]
-    fn numbers_have_commas() {
-        assert_eq!(thousands(1_234_567.4), "1,234,567");
-        assert_eq!(thousands(999.0), "999");
-    }
 }
