@@ -95,12 +95,7 @@ fn run(options: &Options) -> Result<bool, Failure> {
         peers: std::mem::take(&mut field.peers),
         seed: options.seed,
         seconds: began.elapsed().as_secs_f64(),
-        baseline: results.baseline,
-        pairs: results.pairs,
-        entries: results.entries,
-        paced: results.paced,
-        floors: results.floors,
-        checks: results.checks,
+        results,
         absent: std::mem::take(&mut field.absent),
     };
     write(&report, options)?;
