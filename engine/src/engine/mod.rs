@@ -13,7 +13,7 @@ mod mirror;
 mod note;
 mod scrubber;
 mod settings;
-mod shares;
+pub(crate) mod shares;
 mod snapshotter;
 mod ticker;
 mod watch;
