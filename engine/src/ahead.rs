@@ -1,8 +1,9 @@
 //! A thread that makes things ahead of the one that uses them.
 
 use std::ops::ControlFlow as Flow;
-use std::sync::mpsc;
-use std::{panic, thread};
+use std::panic;
+
+use crate::sync::{mpsc, thread};
 
 /// How far the maker may be ahead.
 const DEPTH: usize = 8;

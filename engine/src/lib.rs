@@ -20,8 +20,11 @@ pub mod clock;
 pub mod domain;
 pub mod engine;
 pub mod journal;
+#[cfg(all(test, feature = "shuttle"))]
+mod models;
 pub mod planted;
 pub mod snapshots;
+mod sync;
 pub mod vault;
 pub mod views;
 pub mod wire;

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::report::{Entry, Report, thousands};
+use holdfast_figures::thousands;
+
+use crate::report::{Entry, Report};
+use crate::workload::Profile;
 
 const WIDTH: f64 = 960.0;
 /// Where bars begin and end.
@@ -16,13 +19,7 @@ const FLOOR: &str = "#d5dae3";
 
 /// Makes an SVG of a report, fastest first.
 pub fn svg(report: &Report) -> String {
-    let mut entries: Vec<&Entry> = report.entries.iter().collect();
-    entries.sort_by(|one, other| {
-        other
-            .orders_per_s
-            .median
-            .total_cmp(&one.orders_per_s.median)
-    });
+    let entries = report.results.fastest(Profile::W);
     let scale = Scale::of(&entries);
     let bottom = TOP + ROW * entries.len() as f64;
     let mut svg = format!(
@@ -52,7 +49,12 @@ pub fn svg(report: &Report) -> String {
         svg,
         "<text x=\"{LEFT}\" y=\"{:.1}\" fill=\"#555555\">Behind the figures: ratio to {}.</text>\n</svg>\n",
         bottom + 38.0,
-        escaped(report.baseline.as_deref().unwrap_or("nothing")),
+        escaped(
+            entries
+                .first()
+                .and_then(|entry| entry.baseline.as_deref())
+                .unwrap_or("nothing")
+        ),
     );
     svg
 }

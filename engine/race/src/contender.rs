@@ -38,12 +38,8 @@ pub enum Answer {
 
 /// One connection, or one thread's handle.
 pub trait Lane {
-    /// Carries requests out, in their order, and appends as many answers once all are durable.
-    async fn submit(
-        &mut self,
-        requests: &[Request],
-        answers: &mut Vec<Answer>,
-    ) -> Result<(), Failure>;
+    /// Carries requests out, in their order, and gives as many answers once all are durable.
+    async fn submit(&mut self, requests: &[Request]) -> Result<Vec<Answer>, Failure>;
 
     /// Gives back what is due, if the store does not do that by itself.
     async fn sweep(&mut self) -> Result<(), Failure> {

@@ -49,11 +49,10 @@ pub async fn closed<L: Lane>(
 ) -> Result<Tally, Failure> {
     let mut tally = Tally::default();
     let mut following = VecDeque::new();
-    let (mut requests, mut answers) = (Vec::new(), Vec::new());
+    let mut requests = Vec::new();
     let mut swept = Instant::now();
     loop {
         requests.clear();
-        answers.clear();
         while requests.len() < batch {
             match following.pop_front().or_else(|| feed.order().map(placing)) {
                 Some(request) => requests.push(request),
@@ -63,7 +62,7 @@ pub async fn closed<L: Lane>(
         if requests.is_empty() {
             return Ok(tally);
         }
-        lane.submit(&requests, &mut answers).await?;
+        let answers = lane.submit(&requests).await?;
         if answers.len() != requests.len() {
             return Err(format!("{} answers to {}", answers.len(), requests.len()).into());
         }
@@ -177,7 +176,7 @@ async fn paced<L: Lane>(
     sweeps: bool,
     due: Arc<Mutex<Due>>,
 ) -> Result<(L, Open), Failure> {
-    let (mut run, mut following, mut answers) = (Open::default(), VecDeque::new(), Vec::new());
+    let (mut run, mut following) = (Open::default(), VecDeque::new());
     let mut swept = Instant::now();
     loop {
         let next = due.lock().await.recv().await;
@@ -186,8 +185,7 @@ async fn paced<L: Lane>(
         };
         following.push_back(placing(order));
         while let Some(request) = following.pop_front() {
-            answers.clear();
-            lane.submit(&[request], &mut answers).await?;
+            let answers = lane.submit(&[request]).await?;
             if request.verb == Verb::Place && request.first.is_none() {
                 let wait = u64::try_from(at.elapsed().as_nanos()).unwrap_or(u64::MAX);
                 run.waits.push(wait);

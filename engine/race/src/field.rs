@@ -16,10 +16,11 @@ use crate::stores::holdfast::{InProcess, Served};
 use crate::stores::postgres::{self, Postgres};
 use crate::stores::redis::{self, Redis};
 use crate::stores::sqlite::Sqlite;
-use crate::workload::Workload;
+use crate::workload::{Profile, Workload};
 
 /// HTTP/2 connections that the streams of one client share.
 const CONNECTIONS: usize = 2;
+const GO_MODULE: &str = "tests/clients/go";
 const ECHO_SCRIPT: &str = "tests/benchmarks/echo.py";
 const SYNCED: &str = "synced";
 
@@ -42,6 +43,11 @@ pub struct Field {
     pub peers: Vec<String>,
 }
 
+/// The command that starts an echo, or why it stays away.
+type Echoing = Result<Vec<String>, Failure>;
+/// What starts one.
+type EchoCommand = fn(&Opening<'_>) -> Echoing;
+
 /// What every store is opened with.
 struct Opening<'a> {
     ground: &'a Ground,
@@ -52,7 +58,19 @@ struct Opening<'a> {
 }
 
 fn mode(name: &'static str, lanes: usize, batch: usize) -> Mode {
-    Mode { name, lanes, batch }
+    let profile = Profile::W;
+    Mode {
+        name,
+        profile,
+        lanes,
+        batch,
+    }
+}
+
+/// The same in a race of placing alone.
+fn placing(mode: Mode) -> Mode {
+    let profile = Profile::PlaceOnly;
+    Mode { profile, ..mode }
 }
 
 impl Field {
@@ -123,6 +141,7 @@ impl Field {
                 mode("Holdfast in process, 1 a call", 16, 1),
                 mode("Holdfast in process, 256 a call", 4, 256),
                 mode("Holdfast in process, 1,000 a call", 4, 1_000),
+                placing(mode("Holdfast in process, 1,000 a call", 4, 1_000)),
             ];
             self.add(opening, ("in-process", SYNCED, false), modes, store)?;
         }
@@ -164,7 +183,8 @@ impl Field {
             };
             let folder = scratch.folder(name)?;
             let store = ground.run(Served::open(python, &folder, flags, CONNECTIONS, *hold))?;
-            let modes = vec![mode(modes[0], 64, 1), mode(modes[1], 4, 1_000)];
+            let modes = [mode(modes[0], 64, 1), mode(modes[1], 4, 1_000)];
+            let modes = modes.into_iter().chain(modes.map(placing)).collect();
             self.add(opening, (name, SYNCED, true), modes, store)?;
         }
         Ok(())
@@ -199,7 +219,8 @@ impl Field {
             let folder = opening.scratch.folder(name)?;
             let store = Redis::open(&binary, &folder, fsync, opening.hold)?;
             self.know(version);
-            let modes = vec![mode(modes[0], 64, 1), mode(modes[1], 32, 16)];
+            let modes = [mode(modes[0], 64, 1), mode(modes[1], 32, 16)];
+            let modes = modes.into_iter().chain(modes.map(placing)).collect();
             self.add(opening, (name, durable, fsync == "always"), modes, store)?;
         }
         Ok(())
@@ -221,7 +242,8 @@ impl Field {
             .ground
             .run(Postgres::open(&programs, &folder, opening.hold))?;
         self.know(version);
-        let modes = vec![mode("PostgreSQL, 64 × 1", 64, 1)];
+        let each = mode("PostgreSQL, 64 × 1", 64, 1);
+        let modes = vec![each, placing(each)];
         self.add(opening, ("postgres", SYNCED, false), modes, store)
     }
 
@@ -232,6 +254,7 @@ impl Field {
             let modes = vec![
                 mode("SQLite, 1 a commit", 1, 1),
                 mode("SQLite, 256 a commit", 1, 256),
+                placing(mode("SQLite, 256 a commit", 1, 256)),
             ];
             self.add(opening, ("sqlite", SYNCED, false), modes, store)?;
         }
@@ -240,6 +263,7 @@ impl Field {
             let modes = vec![
                 mode("minimal hold book, 1 a sync", 1, 1),
                 mode("minimal hold book, 256 a sync", 1, 256),
+                placing(mode("minimal hold book, 256 a sync", 1, 256)),
             ];
             self.add(opening, ("book", SYNCED, false), modes, store)?;
         }
@@ -247,37 +271,46 @@ impl Field {
     }
 
     fn echoes(&mut self, opening: &Opening<'_>) -> Result<(), Failure> {
-        let this = std::env::current_exe()?.display().to_string();
-        let python = opening.options.python.as_deref();
-        let floors = [
-            ("echo-native", Some([this.as_str(), "echo"]), "echo over h2"),
+        let floors: [(&str, &str, EchoCommand); 3] = [
+            ("echo-native", "echo over h2", |_| {
+                let this = std::env::current_exe()?.display().to_string();
+                Ok(vec![this, "echo".to_owned()])
+            }),
+            ("echo-go", "echo over grpc-go", |opening| {
+                let program = opening.scratch.path().join("echo-over-grpc-go");
+                build_go(Path::new(GO_MODULE), "./echo", &program)?;
+                Ok(vec![program.display().to_string()])
+            }),
             (
                 "echo-python",
-                python.map(|python| [python, ECHO_SCRIPT]),
                 "echo over grpc.aio",
+                |opening| match opening.options.python.clone() {
+                    Some(python) if Path::new(ECHO_SCRIPT).exists() => {
+                        Ok(vec![python, ECHO_SCRIPT.to_owned()])
+                    }
+                    _ => Err("it needs --python and the repository's folder".into()),
+                },
             ),
         ];
-        for (name, command, title) in floors {
+        for (name, title, command) in floors {
             if !opening.options.wants(name) {
                 continue;
             }
-            let Some(command) =
-                command.filter(|_| name == "echo-native" || Path::new(ECHO_SCRIPT).exists())
-            else {
-                self.leave_out(name, "it needs --python and the repository's folder");
-                continue;
+            let command = match command(opening) {
+                Ok(command) => command,
+                Err(why) => {
+                    self.leave_out(name, &why.to_string());
+                    continue;
+                }
             };
+            let command: Vec<&str> = command.iter().map(String::as_str).collect();
             let log = opening.scratch.folder(name)?.join("log");
             let (process, port) = Process::start_and_read(&command, &log)?;
             let store = opening
                 .ground
                 .run(Echo::open(process, &port, CONNECTIONS))?;
-            self.add(
-                opening,
-                (name, "nothing", true),
-                vec![mode(title, 64, 1)],
-                store,
-            )?;
+            let modes = vec![mode(title, 64, 1)];
+            self.add(opening, (name, "nothing", true), modes, store)?;
         }
         Ok(())
     }
@@ -286,6 +319,21 @@ impl Field {
         if !self.peers.contains(&peer) {
             self.peers.push(peer);
         }
+    }
+}
+
+/// Builds a program of a Go module.
+fn build_go(module: &Path, package: &str, program: &Path) -> Result<(), Failure> {
+    let go = ["go", "/usr/local/go/bin/go"].into_iter().find(|go| {
+        let told = Command::new(go).arg("version").output();
+        told.is_ok_and(|told| told.status.success())
+    });
+    let mut build = Command::new(go.ok_or("there is no Go (go.dev has it)")?);
+    build.args(["build", "-o"]).arg(program).arg(package);
+    let done = build.current_dir(module).output()?;
+    match done.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&done.stderr).trim().into()),
     }
 }
 

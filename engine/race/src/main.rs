@@ -14,7 +14,6 @@
 
 mod chart;
 mod contender;
-mod docs;
 mod drive;
 mod field;
 mod machine;
@@ -96,12 +95,7 @@ fn run(options: &Options) -> Result<bool, Failure> {
         peers: std::mem::take(&mut field.peers),
         seed: options.seed,
         seconds: began.elapsed().as_secs_f64(),
-        baseline: results.baseline,
-        pairs: results.pairs,
-        entries: results.entries,
-        paced: results.paced,
-        floors: results.floors,
-        checks: results.checks,
+        results,
         absent: std::mem::take(&mut field.absent),
     };
     write(&report, options)?;
@@ -137,7 +131,7 @@ fn write(report: &Report, options: &Options) -> Result<(), Failure> {
     );
     match &options.docs {
         // Figures of a store that lost something are nobody's reference.
-        Some(path) if !report.failed() => docs::write(path, &text),
+        Some(path) if !report.failed() => Ok(holdfast_figures::rewrite(path, "race", &text)?),
         _ => Ok(()),
     }
 }

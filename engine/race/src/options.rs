@@ -9,7 +9,8 @@ usage: race [--short] [--out DIR] [--only NAME,...] [--seed N] [--baseline NAME]
   --short           two minutes instead of fifteen: shorter turns, fewer of them
   --out DIR         where race.json, race.md and race.svg go; target/race unless told
   --only NAME,...   only these stores: in-process, native-front, python-front, redis-always,
-                    redis-everysec, postgres, sqlite, book, echo-native, echo-python
+                    redis-everysec, postgres, sqlite, book, echo-native, echo-go,
+                    echo-python
   --seed N          the seed of the orders; 1 unless told
   --baseline NAME   the contender that ratios are taken to, by its name in the table
   --rounds N        so many rounds instead of as many as the time allows

@@ -2,60 +2,57 @@
 
 use std::fmt::Write;
 
+use holdfast_figures::{Spread, row, thousands};
 use serde::Serialize;
 
 use crate::machine::Machine;
-
-/// A median and what lay around it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Spread {
-    pub median: f64,
-    pub low: f64,
-    pub high: f64,
-}
-
-impl Spread {
-    /// None of nothing.
-    pub fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_unstable_by(f64::total_cmp);
-        Some(Self {
-            median: quantile(&values, 0.5)?,
-            low: *values.first()?,
-            high: *values.last()?,
-        })
-    }
-}
-
-/// Of values in rising order; the mean of the two in the middle for an even number's median.
-pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = share * (sorted.len().checked_sub(1)?) as f64;
-    let (below, above) = (place.floor(), place.ceil());
-    let (low, high) = (sorted[below as usize], sorted[above as usize]);
-    Some(low + (high - low) * (place - below))
-}
+use crate::workload::Profile;
 
 /// One way to use one store.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
     pub name: String,
+    pub profile: Profile,
     pub in_flight: String,
     /// What an acknowledgement means.
     pub durable: &'static str,
     /// Orders a second, a round each; rounds of one number were run beside each other.
     pub rounds: Vec<f64>,
     pub orders_per_s: Spread,
+    pub baseline: Option<String>,
     /// To the baseline's round of the same number.
     pub ratio: Option<Spread>,
     pub server_cpu_us: Option<f64>,
 }
 
-/// Two entries of which one is held against the other.
+/// What an aim is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Unit {
+    /// One entry to another of the same round.
+    Times,
+    PerSecond,
+}
+
+/// A figure that is aimed at.
 #[derive(Debug, Clone, Serialize)]
-pub struct Pair {
+pub struct Aim {
     pub what: String,
-    pub ratio: Spread,
+    pub unit: Unit,
+    pub value: Spread,
     pub aim: f64,
     pub met: bool,
+}
+
+impl Aim {
+    pub fn of(what: String, unit: Unit, value: Spread, aim: f64) -> Self {
+        Self {
+            what,
+            unit,
+            value,
+            aim,
+            met: value.median >= aim,
+        }
+    }
 }
 
 /// Latency at a fixed rate, from the instant an order was due.
@@ -98,6 +95,29 @@ pub struct Absent {
     pub why: String,
 }
 
+/// Everything that was measured.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Results {
+    pub aims: Vec<Aim>,
+    pub entries: Vec<Entry>,
+    pub paced: Vec<Paced>,
+    pub floors: Vec<Floor>,
+    pub checks: Vec<Check>,
+}
+
+impl Results {
+    /// Entries with these orders, fastest first.
+    pub fn fastest(&self, profile: Profile) -> Vec<&Entry> {
+        let entries = self.entries.iter();
+        let mut entries: Vec<&Entry> = entries.filter(|entry| entry.profile == profile).collect();
+        entries.sort_by(|one, other| {
+            let (one, other) = (one.orders_per_s.median, other.orders_per_s.median);
+            other.total_cmp(&one)
+        });
+        entries
+    }
+}
+
 /// A whole race.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -107,25 +127,25 @@ pub struct Report {
     pub peers: Vec<String>,
     pub seed: u64,
     pub seconds: f64,
-    pub baseline: Option<String>,
-    pub pairs: Vec<Pair>,
-    pub entries: Vec<Entry>,
-    pub paced: Vec<Paced>,
-    pub floors: Vec<Floor>,
-    pub checks: Vec<Check>,
+    #[serde(flatten)]
+    pub results: Results,
     pub absent: Vec<Absent>,
 }
 
 impl Report {
     pub fn failed(&self) -> bool {
-        self.checks.iter().any(|check| !check.findings.is_empty())
+        self.results
+            .checks
+            .iter()
+            .any(|check| !check.findings.is_empty())
     }
 
     /// Markdown: ratios first.
     pub fn markdown(&self) -> String {
         let mut text = self.heading();
-        text += &self.pairs_table();
-        text += &self.entries_table();
+        text += &self.aims_table();
+        text += &self.entries_table(Profile::W);
+        text += &self.entries_table(Profile::PlaceOnly);
         text += &self.paced_table();
         text += &self.endings();
         text
@@ -153,70 +173,61 @@ impl Report {
         )
     }
 
-    fn pairs_table(&self) -> String {
-        if self.pairs.is_empty() {
+    fn aims_table(&self) -> String {
+        if self.results.aims.is_empty() {
             return String::new();
         }
         let mut text =
-            "| ratio, W in one run | median | of the rounds | aim | |\n|---|---|---|---|---|\n"
+            "| figure of one run | median | of the rounds | aim | |\n|---|---|---|---|---|\n"
                 .to_owned();
-        for Pair {
-            what,
-            ratio,
-            aim,
-            met,
-        } in &self.pairs
-        {
-            let verdict = if *met { "met" } else { "missed" };
-            line(
-                &mut text,
-                &[
-                    what.clone(),
-                    times(ratio.median),
-                    range(ratio, times),
-                    format!("≥ {aim}"),
-                    verdict.to_owned(),
-                ],
-            );
+        for aim in &self.results.aims {
+            let form = match aim.unit {
+                Unit::Times => times,
+                Unit::PerSecond => thousands,
+            };
+            let verdict = if aim.met { "met" } else { "missed" };
+            let cells = [
+                aim.what.clone(),
+                form(aim.value.median),
+                range(&aim.value, form),
+                format!("≥ {}", form(aim.aim)),
+                verdict.to_owned(),
+            ];
+            row(&mut text, &cells);
         }
         text + "\n"
     }
 
-    fn entries_table(&self) -> String {
-        let against = self.baseline.as_deref().unwrap_or("nothing");
+    fn entries_table(&self, profile: Profile) -> String {
+        let entries = self.results.fastest(profile);
+        let Some(first) = entries.first() else {
+            return String::new();
+        };
+        let against = first.baseline.as_deref().unwrap_or("nothing");
         let mut text = format!(
-            "| contender | against {against} | of the rounds | orders a second | in flight | acknowledged is | server CPU an order |\n\
-             |---|---|---|---|---|---|---|\n"
+            "| {} | against {against} | of the rounds | orders a second | in flight | acknowledged is | server CPU an order |\n\
+             |---|---|---|---|---|---|---|\n",
+            profile.name()
         );
-        let mut entries: Vec<&Entry> = self.entries.iter().collect();
-        entries.sort_by(|one, other| {
-            other
-                .orders_per_s
-                .median
-                .total_cmp(&one.orders_per_s.median)
-        });
+        let none = || "–".to_owned();
         for entry in entries {
-            let none = || "–".to_owned();
-            line(
-                &mut text,
-                &[
-                    entry.name.clone(),
-                    entry.ratio.map_or_else(none, |ratio| times(ratio.median)),
-                    entry.ratio.map_or_else(none, |ratio| range(&ratio, times)),
-                    thousands(entry.orders_per_s.median),
-                    entry.in_flight.clone(),
-                    entry.durable.to_owned(),
-                    entry
-                        .server_cpu_us
-                        .map_or_else(none, |us| format!("{us:.0} µs")),
-                ],
-            );
+            let cpu = entry.server_cpu_us.map(|us| format!("{us:.0} µs"));
+            let cells = [
+                entry.name.clone(),
+                entry.ratio.map_or_else(none, |ratio| times(ratio.median)),
+                entry.ratio.map_or_else(none, |ratio| range(&ratio, times)),
+                thousands(entry.orders_per_s.median),
+                entry.in_flight.clone(),
+                entry.durable.to_owned(),
+                cpu.unwrap_or_else(none),
+            ];
+            row(&mut text, &cells);
         }
         text + "\n"
     }
 
     fn paced_table(&self) -> String {
-        let Some(first) = self.paced.first() else {
+        let Some(first) = self.results.paced.first() else {
             return String::new();
         };
         let mut text = format!(
@@ -224,7 +235,7 @@ impl Report {
              |---|---|---|---|---|---|\n",
             thousands(first.asked_per_s)
         );
-        for paced in &self.paced {
+        for paced in &self.results.paced {
             let cell = |spread: &Spread| {
                 format!(
                     "{:.0} ({})",
@@ -232,7 +243,7 @@ impl Report {
                     range(spread, |us| format!("{us:.0}"))
                 )
             };
-            line(
+            row(
                 &mut text,
                 &[
                     paced.name.clone(),
@@ -255,13 +266,18 @@ impl Report {
             name,
             p50_us,
             p99_us,
-        } in &self.floors
+        } in &self.results.floors
         {
             let _ = writeln!(text, "- {name}: p50 {p50_us:.0} µs, p99 {p99_us:.0} µs.");
         }
-        let orders: u64 = self.checks.iter().map(|check| check.orders).sum();
-        let units: i64 = self.checks.iter().map(|check| check.units_sold).sum();
-        let repeats: u64 = self.checks.iter().map(|check| check.repeats).sum();
+        let orders: u64 = self.results.checks.iter().map(|check| check.orders).sum();
+        let units: i64 = self
+            .results
+            .checks
+            .iter()
+            .map(|check| check.units_sold)
+            .sum();
+        let repeats: u64 = self.results.checks.iter().map(|check| check.repeats).sum();
         if self.failed() {
             let _ = writeln!(text, "- **THE CHECK FAILED.**");
         } else {
@@ -269,13 +285,13 @@ impl Report {
                 text,
                 "- Checked in {} stores: {} orders and {} units sold, none lost, none sold twice; \
                  {} repeated requests were answered as before.",
-                self.checks.len(),
+                self.results.checks.len(),
                 thousands(orders as f64),
                 thousands(units as f64),
                 thousands(repeats as f64)
             );
         }
-        for check in &self.checks {
+        for check in &self.results.checks {
             for finding in check.findings.iter().take(5) {
                 let _ = writeln!(text, "- {}: {finding}", check.name);
             }
@@ -285,10 +301,6 @@ impl Report {
         }
         text
     }
-}
-
-fn line(text: &mut String, cells: &[String]) {
-    let _ = writeln!(text, "| {} |", cells.join(" | "));
 }
 
 fn times(ratio: f64) -> String {
@@ -301,35 +313,4 @@ fn times(ratio: f64) -> String {
 
 fn range(spread: &Spread, form: fn(f64) -> String) -> String {
     format!("{} to {}", form(spread.low), form(spread.high))
-}
-
-/// A whole number with commas.
-pub fn thousands(value: f64) -> String {
-    let digits = format!("{:.0}", value.abs());
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_spread_is_of_all_rounds() {
-        let spread = Spread::of(vec![3.0, 1.0, 2.0, 10.0]).expect("some");
-        assert_eq!((spread.median, spread.low, spread.high), (2.5, 1.0, 10.0));
-        assert_eq!(Spread::of(Vec::new()), None);
-    }
-
-    #[test]
-    fn numbers_have_commas() {
-        assert_eq!(thousands(1_234_567.4), "1,234,567");
-        assert_eq!(thousands(999.0), "999");
-    }
 }

@@ -45,9 +45,17 @@ impl Ground {
 #[derive(Debug, Clone, Copy)]
 pub struct Mode {
     pub name: &'static str,
+    pub profile: Profile,
     pub lanes: usize,
     /// Requests that go together.
     pub batch: usize,
+}
+
+impl Mode {
+    /// What tells it from all others.
+    pub fn key(&self) -> (Profile, &'static str) {
+        (self.profile, self.name)
+    }
 }
 
 /// How long a turn may be.
@@ -96,7 +104,7 @@ pub struct Stand<S: Store> {
     modes: Vec<Mode>,
     lanes: Vec<Vec<S::Lane>>,
     workload: Arc<Workload>,
-    /// The next order of W; the rush has numbers of its own.
+    /// The next order; the rush has numbers of its own.
     next: u64,
     tally: Tally,
 }
@@ -147,7 +155,7 @@ impl<S: Store> Stand<S> {
         };
         self.lanes[mode] = lanes;
         // Numbers that were drawn after the end were not used.
-        if feed.profile == Profile::W {
+        if feed.profile != Profile::Rush {
             self.next = feed.next.load(Ordering::Relaxed).max(self.next);
         }
         self.tally.add(&tally);
@@ -182,7 +190,7 @@ impl<S: Store> Contender for Stand<S> {
 
     fn turn(&mut self, ground: &Ground, mode: usize, limits: Limits) -> Result<Turn, Failure> {
         let (before, began) = (self.cpu(), Instant::now());
-        let feed = self.feed(Profile::W, self.next, limits);
+        let feed = self.feed(self.modes[mode].profile, self.next, limits);
         let tally = self.drive(ground, mode, feed)?;
         let turn = Turn {
             orders: tally.held + tally.short,
@@ -314,13 +322,9 @@ mod tests {
     struct FaultyLane(BookLane, Fault);
 
     impl Lane for FaultyLane {
-        async fn submit(
-            &mut self,
-            requests: &[Request],
-            answers: &mut Vec<Answer>,
-        ) -> Result<(), Failure> {
+        async fn submit(&mut self, requests: &[Request]) -> Result<Vec<Answer>, Failure> {
             let (verb, lie) = match self.1 {
-                Fault::Nothing => return self.0.submit(requests, answers).await,
+                Fault::Nothing => return self.0.submit(requests).await,
                 Fault::LosesAnOrder => (Verb::Place, Answer::Held),
                 Fault::LosesAPayment => (Verb::Pay, Answer::Sold),
             };
@@ -330,12 +334,13 @@ mod tests {
                     && (verb == Verb::Pay || request.order.fate == crate::workload::Fate::Expires)
             });
             let Some(hit) = hit else {
-                return self.0.submit(requests, answers).await;
+                return self.0.submit(requests).await;
             };
             self.1 = Fault::Nothing;
-            self.0.submit(&requests[..hit], answers).await?;
+            let mut answers = self.0.submit(&requests[..hit]).await?;
             answers.push(lie);
-            self.0.submit(&requests[hit + 1..], answers).await
+            answers.extend(self.0.submit(&requests[hit + 1..]).await?);
+            Ok(answers)
         }
 
         async fn sweep(&mut self) -> Result<(), Failure> {
@@ -367,6 +372,7 @@ mod tests {
         let store = Faulty(Book::open(scratch.path(), hold).expect("a book"), fault);
         let modes = vec![Mode {
             name: "faulty",
+            profile: Profile::W,
             lanes: 1,
             batch: 8,
         }];

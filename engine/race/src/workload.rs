@@ -7,6 +7,8 @@
 //!
 //! Order N is the same for every contender, whoever asks for it and when.
 
+use serde::Serialize;
+
 /// SKUs of W; the rush has one more.
 pub const SKUS: u16 = 1_000;
 /// Units of each.
@@ -56,10 +58,23 @@ impl Order {
 }
 
 /// Which orders are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Profile {
     W,
+    /// The orders of W, of which nobody pays one.
+    PlaceOnly,
     Rush,
+}
+
+impl Profile {
+    /// As it stands in a table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::W => "W",
+            Self::PlaceOnly => "place only",
+            Self::Rush => "rush",
+        }
+    }
 }
 
 /// Units that each SKU begins with, by its number.
@@ -94,6 +109,10 @@ impl Workload {
     pub fn order(&self, profile: Profile, index: u64) -> Order {
         match profile {
             Profile::W => self.drawn(index),
+            Profile::PlaceOnly => Order {
+                fate: Fate::Expires,
+                ..self.drawn(index)
+            },
             Profile::Rush => Order {
                 number: RUSH_BASE + index,
                 fate: Fate::Paid,

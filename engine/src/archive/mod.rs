@@ -288,9 +288,10 @@ impl Archive {
     /// The newest image of the order; of several with the same channel id of the youngest.
     fn newest(&self, merchant: u32, name: Name<'_>) -> Result<Option<Archived>, ArchiveError> {
         let skipped = usize::from(planted!(SkipNewestRun));
+        let key = name.key(merchant);
         let mut youngest: Option<Archived> = None;
         for run in self.view().iter().rev().skip(skipped) {
-            let found = run.find(merchant, name);
+            let found = run.find(merchant, name, key);
             if let Some(found) = found.map_err(|wrong| self.error(&run.name, wrong))?
                 && youngest.as_ref().is_none_or(|known| known.id < found.id)
             {

@@ -64,7 +64,8 @@ pub(super) enum Name<'a> {
 }
 
 impl Name<'_> {
-    fn key(self, merchant: u32) -> u64 {
+    /// What runs and their filters know it by.
+    pub(super) fn key(self, merchant: u32) -> u64 {
         let id;
         let (kind, text) = match self {
             Self::Number(text) => (b'n', text.as_bytes()),
@@ -176,9 +177,14 @@ impl Run {
         tail.filter.bytes() + (tail.pages.len() * 16 + tail.runs.len() * 24) as u64
     }
 
-    /// The order of a merchant with this name; of several the youngest.
-    pub(super) fn find(&self, merchant: u32, name: Name<'_>) -> Result<Option<Archived>, Wrong> {
-        let key = name.key(merchant);
+    /// The order of a merchant with this name, of which `key` is the key; of several the
+    /// youngest.
+    pub(super) fn find(
+        &self,
+        merchant: u32,
+        name: Name<'_>,
+        key: u64,
+    ) -> Result<Option<Archived>, Wrong> {
         if name.is_filtered() && !self.tail.filter.may_have(key) {
             return Ok(None);
         }

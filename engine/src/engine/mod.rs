@@ -15,7 +15,7 @@ mod mirror;
 mod note;
 mod scrubber;
 mod settings;
-mod shares;
+pub(crate) mod shares;
 mod snapshotter;
 mod stores;
 mod ticker;

@@ -2,29 +2,39 @@
 //!
 //! One merchant alone may use everything. As soon as others call too, each may have an
 //! equal part of [`ROOM`] under way, and what comes beyond is refused to that merchant
-//! alone: the commit group that the others wait for stays short. Only numbers are kept;
-//! nothing here waits, and a count that is a moment old refuses one call more or less.
+//! alone: the commit group that the others wait for stays short. Only numbers are kept, and
+//! nothing here waits but for the one lock that a merchant takes once a second.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::domain::refusal::{Refusal, RefusalCode};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Commands under way, of all merchants, beyond which shares count.
-const ROOM: u32 = 2_048;
+pub(crate) const ROOM: u32 = 2_048;
 /// A merchant who called in this or the last of such spans is there, in milliseconds.
 const SPAN_MS: i64 = 1_000;
 /// Merchants whose numbers, modulo this, are equal share a share.
-const SLOTS: usize = 4_096;
+const SLOTS: usize = if cfg!(feature = "shuttle") { 4 } else { 4_096 };
 
 /// What every merchant has under way.
 #[derive(Debug)]
-pub(super) struct Shares {
+pub(crate) struct Shares {
     slots: Box<[Slot]>,
+    presence: Mutex<Presence>,
+    /// Of `presence`, to be read without it.
     span: AtomicU64,
+    merchants: AtomicU32,
+}
+
+/// Who is there. It changes once a span for each merchant.
+#[derive(Debug, Default)]
+struct Presence {
+    span: u64,
     /// Merchants that called in this span, and those that did so only in the last.
-    present: AtomicU32,
-    past: AtomicU32,
+    present: u32,
+    past: u32,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +46,7 @@ struct Slot {
 
 /// Commands that are under way until this is dropped.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(crate) struct Part {
     under_way: Arc<AtomicU32>,
     commands: u32,
 }
@@ -51,21 +61,21 @@ impl Default for Shares {
     fn default() -> Self {
         Self {
             slots: (0..SLOTS).map(|_| Slot::default()).collect(),
+            presence: Mutex::default(),
             span: AtomicU64::new(0),
-            present: AtomicU32::new(0),
-            past: AtomicU32::new(0),
+            merchants: AtomicU32::new(0),
         }
     }
 }
 
-// Relaxed throughout: the numbers guard nothing but themselves.
+// Relaxed but for a slot's span: the numbers guard nothing but themselves.
 impl Shares {
     /// Takes a part for commands of a merchant, if it has less than its share under way.
     /// Many commands that come together may go beyond it once.
     ///
     /// # Errors
     /// `OVERLOADED`, and others are not.
-    pub(super) fn take(
+    pub(crate) fn take(
         &self,
         merchant: u32,
         commands: usize,
@@ -73,16 +83,20 @@ impl Shares {
     ) -> Result<Part, Refusal> {
         let slot = &self.slots[merchant as usize % SLOTS];
         let share = ROOM / self.merchants(slot, now_ms).max(1);
-        let count = slot.under_way.load(Ordering::Relaxed);
-        if count >= share && share < ROOM {
-            return Err(Refusal::new(RefusalCode::Overloaded)
-                .fact("what", "the merchant's share of the engine")
-                .fact("count", count)
-                .fact("limit", share)
-                .fact("retry_ms", 50));
-        }
         let commands = u32::try_from(commands).unwrap_or(u32::MAX / 2);
-        slot.under_way.fetch_add(commands, Ordering::Relaxed);
+        let more = |count: u32| {
+            let has_room = count < share || share == ROOM;
+            has_room.then(|| count.checked_add(commands)).flatten()
+        };
+        slot.under_way
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .map_err(|count| {
+                Refusal::new(RefusalCode::Overloaded)
+                    .fact("what", "the merchant's share of the engine")
+                    .fact("count", count)
+                    .fact("limit", share)
+                    .fact("retry_ms", 50)
+            })?;
         Ok(Part {
             under_way: Arc::clone(&slot.under_way),
             commands,
@@ -91,26 +105,37 @@ impl Shares {
 
     /// Notes that the slot's merchant is there; gives how many are.
     fn merchants(&self, slot: &Slot, now_ms: i64) -> u32 {
-        let span = (now_ms / SPAN_MS).unsigned_abs();
-        let before = self.span.load(Ordering::Relaxed);
-        if span != before && self.span.swap(span, Ordering::Relaxed) == before {
-            let ended = self.present.swap(0, Ordering::Relaxed);
-            let adjoining = span == before + 1;
-            self.past
-                .store(if adjoining { ended } else { 0 }, Ordering::Relaxed);
+        let own = (now_ms / SPAN_MS).unsigned_abs();
+        // Who read the clock before the others counts where they are.
+        let span = own.max(self.span.load(Ordering::Relaxed));
+        // Acquire: whoever sees that it is noted sees that it is counted.
+        if slot.span.load(Ordering::Acquire) != span {
+            self.note(slot, own);
         }
+        self.merchants.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, slot: &Slot, own: u64) {
+        let mut presence = self.presence.lock();
+        if own > presence.span {
+            let adjoining = own == presence.span + 1;
+            presence.past = if adjoining { presence.present } else { 0 };
+            presence.present = 0;
+            presence.span = own;
+        }
+        let span = presence.span;
         let seen = slot.span.load(Ordering::Relaxed);
-        if seen != span && slot.span.swap(span, Ordering::Relaxed) == seen {
-            self.present.fetch_add(1, Ordering::Relaxed);
-            if seen + 1 == span {
-                // Counted among the past ones until now; never below none.
-                let less = |past: u32| past.checked_sub(1);
-                let _ = self
-                    .past
-                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-            }
+        if seen != span {
+            presence.present += 1;
         }
-        self.present.load(Ordering::Relaxed) + self.past.load(Ordering::Relaxed)
+        if seen + 1 == span {
+            // Counted among the past ones until now.
+            presence.past = presence.past.saturating_sub(1);
+        }
+        let merchants = presence.present + presence.past;
+        self.merchants.store(merchants, Ordering::Relaxed);
+        self.span.store(span, Ordering::Relaxed);
+        slot.span.store(span, Ordering::Release);
     }
 }
 
@@ -159,6 +184,14 @@ mod tests {
             "just seen"
         );
         assert!(fill(&shares, 1, 8_000).len() > ROOM as usize);
+    }
+
+    #[test]
+    fn who_read_the_clock_before_a_second_ended_makes_nobody_forgotten() {
+        let shares = Shares::default();
+        drop(shares.take(2, 1, 6_000));
+        drop(shares.take(1, 1, 5_999));
+        assert_eq!(fill(&shares, 1, 6_001).len(), ROOM as usize / 2);
     }
 
     #[test]

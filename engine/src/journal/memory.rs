@@ -5,9 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::RwLock;
-
 use super::{Durability, Group, Journal, JournalError, Progress, Reader, Scrubbed, records_among};
+use crate::sync::RwLock;
 
 /// Groups in the order of their commit: first sequence number and body.
 type Groups = Arc<RwLock<Vec<(u64, Box<[u8]>)>>>;

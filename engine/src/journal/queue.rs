@@ -158,9 +158,10 @@ impl<W> Queue<W> {
         self.waiting.drain(..).map(|(_, waiter)| waiter)
     }
 
-    /// Ends what has not failed.
-    pub fn close(&mut self) {
-        self.failure.get_or_insert(CommitError::Closed);
+    /// Ends what has not failed: gives everyone who waits for what came too late.
+    pub fn close(&mut self) -> impl Iterator<Item = W> {
+        let failure = self.failure.take().unwrap_or(CommitError::Closed);
+        self.fail(failure)
     }
 }
 

@@ -9,16 +9,16 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, RwLock};
 use prost::Message;
 use serde::Serialize;
 
 use super::queue::{Queue, Taken};
 use super::{Journal, Progress, Space, TEND_EVERY};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex, RwLock};
 
 /// Bytes that may wait before new work is refused.
 const BACKLOG_LIMIT: u64 = 64 << 20;
@@ -329,12 +329,22 @@ impl Writer {
             // Its panics are caught and told as a failure.
             let _ = thread.join();
         }
-        let mut desk = self.shared.desk.lock();
-        let result = match desk.queue.failure() {
-            Some(CommitError::Closed) | None => Ok(()),
-            Some(failure) => Err(failure.clone()),
+        let (result, waiting) = {
+            let mut desk = self.shared.desk.lock();
+            let result = match desk.queue.failure() {
+                Some(CommitError::Closed) | None => Ok(()),
+                Some(failure) => Err(failure.clone()),
+            };
+            (result, desk.queue.close().collect::<Vec<_>>())
         };
-        desk.queue.close();
+        // Who appended after the thread's last look waits for nobody.
+        self.shared.progress.notify_all();
+        if !waiting.is_empty() {
+            for completion in waiting {
+                completion(Err(CommitError::Closed));
+            }
+            self.shared.call_hooks();
+        }
         result
     }
 }

@@ -216,16 +216,12 @@ fn told(state: State) -> Answer {
 }
 
 impl Lane for BookLane {
-    async fn submit(
-        &mut self,
-        requests: &[Request],
-        answers: &mut Vec<Answer>,
-    ) -> Result<(), Failure> {
+    async fn submit(&mut self, requests: &[Request]) -> Result<Vec<Answer>, Failure> {
         let (mut holds, now) = (locked(&self.0), Instant::now());
-        for request in requests {
-            answers.push(holds.answer(request, now));
-        }
-        holds.sync()
+        let each = requests.iter();
+        let answers = each.map(|request| holds.answer(request, now)).collect();
+        holds.sync()?;
+        Ok(answers)
     }
 
     async fn sweep(&mut self) -> Result<(), Failure> {

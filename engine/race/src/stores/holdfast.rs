@@ -267,31 +267,23 @@ impl<D: Door> HoldfastLane<D> {
 }
 
 impl<D: Door> Lane for HoldfastLane<D> {
-    async fn submit(
-        &mut self,
-        requests: &[Request],
-        answers: &mut Vec<Answer>,
-    ) -> Result<(), Failure> {
+    async fn submit(&mut self, requests: &[Request]) -> Result<Vec<Answer>, Failure> {
         if let [request] = requests {
-            answers.push(self.one(request).await?);
-            return Ok(());
+            return Ok(vec![self.one(request).await?]);
         }
         let told = self.0.call(BATCH, &encoded_batch(requests)).await?;
         if told.code != 0 {
             return Err(format!("a batch was refused with {}: {}", told.code, told.text).into());
         }
-        for (request, outcome) in requests
-            .iter()
-            .zip(Outcomes::decode(told.payload)?.outcomes)
-        {
-            answers.push(match outcome.refused {
-                Some(refusal) => {
-                    refused(request.verb, refusal.code.cast_unsigned(), &refusal.reason)?
-                }
-                None => accepted(request.verb, outcome.confirmed.as_ref())?,
-            });
-        }
-        Ok(())
+        let outcomes = Outcomes::decode(told.payload)?.outcomes;
+        let answer = |(request, outcome): (&Request, Outcome)| match outcome.refused {
+            Some(refusal) => {
+                let code = refusal.code.cast_unsigned();
+                refused(request.verb, code, &refusal.reason)
+            }
+            None => accepted(request.verb, outcome.confirmed.as_ref()),
+        };
+        requests.iter().zip(outcomes).map(answer).collect()
     }
 }
 

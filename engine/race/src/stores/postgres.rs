@@ -91,7 +91,7 @@ impl Postgres {
             "-cfsync=on",
             "-cshared_buffers=256MB",
             "-cmax_wal_size=4GB",
-            "-cmax_connections=100",
+            "-cmax_connections=200",
         ];
         let mut process = Process::start(&command, &folder.with_extension("log"), as_nobody)?;
         let own = first_connection(folder, &mut process).await?;
@@ -172,15 +172,12 @@ impl PostgresLane {
 }
 
 impl Lane for PostgresLane {
-    async fn submit(
-        &mut self,
-        requests: &[Request],
-        answers: &mut Vec<Answer>,
-    ) -> Result<(), Failure> {
+    async fn submit(&mut self, requests: &[Request]) -> Result<Vec<Answer>, Failure> {
+        let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
             answers.push(self.answer(request).await?);
         }
-        Ok(())
+        Ok(answers)
     }
 
     async fn sweep(&mut self) -> Result<(), Failure> {

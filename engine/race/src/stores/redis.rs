@@ -138,33 +138,17 @@ fn connect(port: u16, process: &mut Process) -> Result<Connection, Failure> {
 impl RedisLane {
     fn pack(&mut self, request: &Request) {
         let mut command = cmd("EVALSHA");
-        let number = request.order.number;
-        match request.verb {
-            Verb::Place => {
-                command
-                    .arg(&self.hashes.place)
-                    .arg(0)
-                    .arg(number)
-                    .arg(&self.hold_ms);
-                for line in request.order.lines() {
-                    command.arg(line.sku).arg(line.units);
-                }
-            }
-            Verb::StartPayment => {
-                command
-                    .arg(&self.hashes.pay)
-                    .arg(0)
-                    .arg(number)
-                    .arg("P")
-                    .arg(&self.hold_ms);
-            }
-            Verb::Pay => {
-                command
-                    .arg(&self.hashes.pay)
-                    .arg(0)
-                    .arg(number)
-                    .arg("S")
-                    .arg(&self.hold_ms);
+        let state = match request.verb {
+            Verb::Place => None,
+            Verb::StartPayment => Some("P"),
+            Verb::Pay => Some("S"),
+        };
+        let script = state.map_or(&self.hashes.place, |_| &self.hashes.pay);
+        command.arg(script).arg(0).arg(request.order.number);
+        command.arg(state).arg(&self.hold_ms);
+        if request.verb == Verb::Place {
+            for line in request.order.lines() {
+                command.arg(line.sku).arg(line.units);
             }
         }
         command.write_packed_command(&mut self.packed);
@@ -198,19 +182,14 @@ fn told(line: &str) -> Result<Answer, Failure> {
 }
 
 impl Lane for RedisLane {
-    async fn submit(
-        &mut self,
-        requests: &[Request],
-        answers: &mut Vec<Answer>,
-    ) -> Result<(), Failure> {
-        for request in requests {
-            self.pack(request);
-        }
+    async fn submit(&mut self, requests: &[Request]) -> Result<Vec<Answer>, Failure> {
+        requests.iter().for_each(|request| self.pack(request));
         self.send().await?;
+        let mut answers = Vec::with_capacity(requests.len());
         for _ in requests {
             answers.push(told(self.reply().await?)?);
         }
-        Ok(())
+        Ok(answers)
     }
 
     async fn sweep(&mut self) -> Result<(), Failure> {

@@ -186,16 +186,13 @@ fn told(state: &str) -> Result<Answer, Failure> {
 }
 
 impl Lane for SqliteLane {
-    async fn submit(
-        &mut self,
-        requests: &[Request],
-        answers: &mut Vec<Answer>,
-    ) -> Result<(), Failure> {
+    async fn submit(&mut self, requests: &[Request]) -> Result<Vec<Answer>, Failure> {
         let now = now_ms();
         let deadline = now + i64::try_from(self.hold.as_millis())?;
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
             answers.push(match request.verb {
                 Verb::Place => place(&transaction, request, deadline)?,
@@ -203,7 +200,8 @@ impl Lane for SqliteLane {
                 Verb::Pay => pay(&transaction, request, "sold", now, deadline)?,
             });
         }
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        Ok(answers)
     }
 
     async fn sweep(&mut self) -> Result<(), Failure> {
