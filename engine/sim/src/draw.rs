@@ -48,6 +48,7 @@ struct Rates {
     crash: u32,
     fault: u32,
     trim: u32,
+    grow: u32,
     archive: u32,
     tick_limit: usize,
 }
@@ -251,6 +252,10 @@ impl Drawer {
         }
         if self.chance.permille(crash) && self.chance.permille(200) {
             return self.draw_crash();
+        }
+        if self.chance.permille(self.rates.grow) {
+            let pieces = 1 + self.chance.below(3);
+            return Step::Grow { pieces };
         }
         if self.world.archives && self.chance.permille(self.rates.archive) {
             return self.archive();
@@ -1011,6 +1016,7 @@ fn draw_rates(chance: &mut Chance, archives: bool) -> Rates {
         crash: rate(40),
         fault: rate(40),
         trim: rate(20),
+        grow: rate(40),
         archive: 30 + rate(150),
         tick_limit: 1 + rate(20) as usize,
     }

@@ -419,6 +419,19 @@ impl House {
         self.synced
     }
 
+    /// A segment that cannot be grown hurts nobody: it is begun when it is needed.
+    pub fn grow(&self, pieces: u64) {
+        let spare = self.journal.spare();
+        for _ in 0..pieces {
+            if !spare
+                .as_ref()
+                .is_some_and(|spare| spare.grow().is_ok_and(|more| more))
+            {
+                break;
+            }
+        }
+    }
+
     /// Removes what lies wholly before a record.
     ///
     /// # Errors

@@ -272,6 +272,10 @@ impl Runner {
                 return self.committed(result.map(|()| Vec::new()));
             }
             Step::Snapshot => return self.snapshot(),
+            Step::Grow { pieces } => {
+                self.house().grow(*pieces);
+                return self.survive();
+            }
             Step::Keep { limit } => return self.keep(*limit),
             Step::LetGo => return self.let_go(),
             Step::LoseRun { number } => {

@@ -69,6 +69,10 @@ pub enum Step {
     },
     /// A snapshot is taken beside the engine.
     Snapshot,
+    /// The next segment is grown by so many pieces beside the engine.
+    Grow {
+        pieces: u64,
+    },
     /// At most so many orders that are over are kept in a run of the archive.
     Keep {
         limit: usize,

@@ -56,7 +56,7 @@ pub struct Spare {
 impl Spare {
     /// Grows files in every copy. What an earlier process left goes.
     pub(super) fn new(copies: Copies, options: &FileOptions) -> io::Result<Self> {
-        copies.remove(NAME)?;
+        give_up(&copies)?;
         Ok(Self {
             copies,
             segment: options.segment_bytes,
@@ -97,7 +97,7 @@ impl Spare {
                 Ok(more)
             }
             Err(error) => {
-                self.copies.remove(NAME)?;
+                give_up(&self.copies)?;
                 if is_full(&error) {
                     Ok(false)
                 } else {
@@ -153,4 +153,15 @@ impl Spare {
         }
         Ok(Some((files, self.length)))
     }
+}
+
+/// Removes it. Should a crash bring it back, the next start removes it again.
+fn give_up(copies: &Copies) -> io::Result<()> {
+    for disk in copies.disks() {
+        match disk.remove(NAME) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }

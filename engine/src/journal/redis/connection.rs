@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Connection, ConnectionLike, Pipeline, RedisError, Value};
+use redis::{Cmd, Connection, Pipeline, RedisError, Value};
 
 use super::commands::{Keys, Names, SCRIPTS, Script, ends_with};
 use super::endpoint::Endpoint;
@@ -85,15 +85,14 @@ impl RedisServer {
             None => self.home.connect().map_err(|e| self.lost(&e))?,
         };
         let sent = make(&self.home.keys, &live.names);
-        let replies: Vec<_> = live
-            .connection
-            .req_packed_commands(&sent.get_packed_pipeline(), 0, sent.len())
-            .map_err(|error| self.lost(&error))?
-            .into_iter()
-            .map(Value::extract_error)
-            .collect();
-        if replies.len() != sent.len() {
-            return Err(self.strange());
+        live.connection
+            .send_packed_command(&sent.get_packed_pipeline())
+            .map_err(|error| self.lost(&error))?;
+        let mut replies = Vec::with_capacity(sent.len());
+        for _ in 0..sent.len() {
+            // Who is silent is waited for once, and not once a reply.
+            let reply = live.connection.recv_response();
+            replies.push(reply.map_err(|error| self.lost(&error))?.extract_error());
         }
         if replies.iter().all(Result::is_ok) {
             self.live = Some(live);
