@@ -21,7 +21,10 @@ pub fn ahead<T: Send, E: Send>(
 ) -> Result<Flow<()>, E> {
     let mut taken = Ok(Flow::Continue(()));
     let mut take = |thing| {
-        taken = take(thing);
+        // Whoever makes may have one more to give after the end.
+        if let Ok(Flow::Continue(())) = taken {
+            taken = take(thing);
+        }
         match taken {
             Ok(Flow::Continue(())) => Flow::Continue(()),
             _ => Flow::Break(()),
@@ -74,6 +77,22 @@ mod tests {
             }
         });
         (taken, ended)
+    }
+
+    #[test]
+    fn what_ended_it_stays_when_more_is_given() {
+        for end in [Ok(Flow::Break(())), Err("wrong")] {
+            let make = |give: &mut dyn FnMut(u64) -> Flow<()>| {
+                let (_, _) = (give(1), give(2));
+                Ok(())
+            };
+            let mut taken = 0;
+            let ended = ahead(false, make, |_| {
+                taken += 1;
+                end
+            });
+            assert_eq!((taken, ended), (1, end));
+        }
     }
 
     #[test]
