@@ -57,6 +57,38 @@ def test_a_kill_at_every_writing_system_call(
     assert kills > 0
 
 
+@needs_strace
+@pytest.mark.timeout(36_000 if ALL else 240)
+@pytest.mark.parametrize("call", ["pwrite64", "fsync", "rename"])
+def test_a_kill_while_orders_leave_for_the_archive(
+    shop_program: Path, tmp_path: Path, call: str
+) -> None:
+    def fresh(name: str) -> Shop:
+        folder = tmp_path / name
+        folder.mkdir()
+        # Each pair of requests takes an hour, and closed orders leave after a day.
+        return Shop(shop_program, folder, {"clock": {"manual_ms": 1_790_000_000_000}})
+
+    undisturbed = fresh("undisturbed")
+    calls = count_calls(undisturbed, call)
+    archived = [line for line in undisturbed.told.read_text().splitlines() if "archived" in line]
+    assert sum(int(line.split()[1]) for line in archived) > 0
+    undisturbed.judge()
+    kills = 0
+    for when in some(range(1, calls + 1), 8):
+        shop = fresh(f"{call}-{when}")
+        code = shop.run(ORDERS * 2, inject(call, "signal=SIGKILL", str(when)))
+        assert killed(code) or code == 0
+        kills += killed(code)
+        acknowledged = shop.acknowledged()
+        # Whatever left memory answers as before, from the archive or from the journal.
+        assert shop.judge().acknowledged == acknowledged
+        assert shop.run(20) == 0
+        assert shop.judge().acknowledged >= acknowledged + 20
+        shutil.rmtree(shop.folder)
+    assert kills > 0
+
+
 @pytest.mark.timeout(36_000 if ALL else 240)
 @pytest.mark.parametrize("journal", ["file.sync", "file.log"])
 def test_kills_at_random_moments_under_load(

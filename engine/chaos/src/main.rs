@@ -1,7 +1,8 @@
 //! `holdfast-chaos run SETTINGS FROM UPTO`: opens an engine (settings as JSON), asks
 //! the requests with these numbers (FROM even) from several threads and prints for each
 //! `ask N`, then `ack N SEQ HASH` or `doubt N CODE`. Ends with 0, with 3 as soon as the
-//! journal has failed, with 2 if it could not open.
+//! journal has failed, with 2 if it could not open. With a manual clock each pair takes an
+//! hour, and orders that were over for a day leave for the archive: `archived N`.
 //!
 //! `holdfast-chaos judge SETTINGS FILE`: opens the engine again and asks whatever FILE
 //! says was asked once more. What was acknowledged must be answered as it was then;
@@ -22,9 +23,11 @@ use std::time::Instant;
 
 use bytes::Harm;
 use holdfast_engine::engine::{Engine, Settings, replay_folder};
-use shop::{Answer, ask};
+use shop::{Answer, archive_after_a_day, ask};
 
 const THREADS: usize = 4;
+/// How long a pair of requests takes by a manual clock.
+const HOUR_MS: i64 = 3_600_000;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -70,6 +73,7 @@ fn run(settings: &str, from: u64, upto: u64) -> ExitCode {
     };
     tell("open\n".into());
     let failed = AtomicBool::new(false);
+    let clock = engine.manual_clock();
     let one = |number: u64| {
         tell(format!("ask {number}\n"));
         match ask(&engine, number) {
@@ -86,9 +90,18 @@ fn run(settings: &str, from: u64, upto: u64) -> ExitCode {
         {
             eprintln!("{error}");
         }
+        if clock.is_some() && number.is_multiple_of(settings.snapshot_every) {
+            match engine.archive() {
+                Ok(count) => tell(format!("archived {count}\n")),
+                Err(error) => eprintln!("{error}"),
+            }
+        }
     };
     // The stock, unless it was received before: then this is a repeat.
     one(0);
+    if clock.is_some() {
+        archive_after_a_day(&engine);
+    }
     // A pair belongs to one thread, so that an order is placed before it is paid.
     let pairs = AtomicU64::new(from / 2);
     std::thread::scope(|scope| {
@@ -101,6 +114,9 @@ fn run(settings: &str, from: u64, upto: u64) -> ExitCode {
                             return;
                         }
                         one(number);
+                    }
+                    if let Some(clock) = &clock {
+                        clock.advance(HOUR_MS);
                     }
                 }
             });
@@ -137,7 +153,7 @@ fn read(file: &str) -> Result<BTreeMap<u64, Told>, String> {
                 let answer = seq.zip(hash).ok_or_else(|| format!("{file}: {line}"))?;
                 history.entry(number).or_default().acknowledged = Some(answer);
             }
-            (Some(&"open" | &"doubt"), _) => {}
+            (Some(&"open" | &"doubt" | &"archived"), _) => {}
             _ => return Err(format!("{file}: {line}")),
         }
     }

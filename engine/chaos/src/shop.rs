@@ -1,7 +1,7 @@
 //! The shop: one request after the other, numbered, so that whoever reads its
 //! output knows what was asked, what was acknowledged and what is in doubt.
 
-use holdfast_engine::engine::{Call, Engine};
+use holdfast_engine::engine::{Call, Engine, Reply};
 use holdfast_engine::wire::pb;
 use prost::Message;
 
@@ -77,6 +77,29 @@ pub fn request(number: u64) -> Request {
     }
 }
 
+/// Lets orders leave memory a day after they are over. Asked again, it is a repeat.
+pub fn archive_after_a_day(engine: &Engine) {
+    let publish = of(
+        "/holdfast.v1.AdminService/PublishPolicy",
+        &pb::PublishPolicyRequest {
+            request_id: "policy".into(),
+            policy_json: r#"{"archive_after_days": 1}"#.into(),
+        },
+    );
+    // Whoever is killed meanwhile asks again.
+    let _ = reply(engine, &publish);
+}
+
+fn reply(engine: &Engine, request: &Request) -> Reply {
+    engine.call(Call {
+        method: request.method,
+        request: &request.bytes,
+        token: None,
+        deadline: None,
+        locale: "en",
+    })
+}
+
 fn of(method: &'static str, message: &impl Message) -> Request {
     Request {
         method,
@@ -94,14 +117,7 @@ pub struct Answer {
 
 /// Asks; `Err` carries code and text of anything that is no acknowledgement.
 pub fn ask(engine: &Engine, number: u64) -> Result<Answer, (u32, String)> {
-    let request = request(number);
-    let reply = engine.call(Call {
-        method: request.method,
-        request: &request.bytes,
-        token: None,
-        deadline: None,
-        locale: "en",
-    });
+    let reply = reply(engine, &request(number));
     if reply.code != 0 {
         return Err((reply.code, String::from_utf8_lossy(&reply.payload).into()));
     }
