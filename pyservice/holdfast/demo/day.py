@@ -24,8 +24,8 @@ from holdfast.words import Node
 MINUTE = 60_000
 WAREHOUSES = ("hangzhou", "dongguan")
 
-# Node, role, minutes after the node before.
-_WALK = (
+#: Node, role, minutes after the node before.
+WALK = (
     (Node.WAREHOUSE_ASSIGNED, "REVIEWER", 4),
     (Node.WAVE_ASSIGNED, "WAVE_PLANNER", 12),
     (Node.PICKING, "PICKER", 9),
@@ -37,8 +37,8 @@ _WALK = (
     (Node.WITH_CARRIER, "CARRIER", 60),
     (Node.SIGNED, "CARRIER", 900),
 )
-# Roles that scan with a device of the warehouse.
-_FLOOR = frozenset({"PICKER", "CHECKER", "LABELER", "PACKER", "DISPATCHER"})
+#: Roles that scan with a device of the warehouse.
+FLOOR = frozenset({"PICKER", "CHECKER", "LABELER", "PACKER", "DISPATCHER"})
 # One parcel in so many dawdles somewhere, so that overdue ones are seen.
 _DAWDLER = 40
 
@@ -85,7 +85,7 @@ class Day:
             engine.configure_warehouse(
                 request_id=self._request_id(), warehouse=warehouse, rank=rank
             )
-            for role in _FLOOR:
+            for role in FLOOR:
                 engine.register_device(
                     request_id=self._request_id(),
                     device=f"{warehouse}-{role.lower()}",
@@ -210,8 +210,8 @@ class Day:
         for parcel in self._engine.get_order(number).parcels:
             at = self._clock.now_ms
             dawdles = self._rng.randrange(_DAWDLER) == 0
-            slow = self._rng.randrange(len(_WALK) - 2) if dawdles else -1
-            for index, (node, role, minutes) in enumerate(_WALK):
+            slow = self._rng.randrange(len(WALK) - 2) if dawdles else -1
+            for index, (node, role, minutes) in enumerate(WALK):
                 spread = self._rng.uniform(0.4, 1.0) * minutes
                 at += int((spread + (150 if index == slow else 0)) * MINUTE)
                 self.at(
@@ -226,7 +226,7 @@ class Day:
                 node=node,
                 actor=f"{role.lower()}-1",
                 role=role,
-                device=f"{warehouse}-{role.lower()}" if role in _FLOOR else None,
+                device=f"{warehouse}-{role.lower()}" if role in FLOOR else None,
                 scan_id=f"{parcel_id}-{node}",
             )
             if not advanced.evidence_only:

@@ -49,12 +49,12 @@ class Fate(StrEnum):
     CANCEL = "CANCEL"
 
 
-_FATES: Final = {
+FATES: Final = {
     Fate.PAY: 58, Fate.ABANDON: 12, Fate.FAIL_THEN_PAY: 5, Fate.LATE_PAY: 3,
     Fate.PREPAID: 12, Fate.CLOSED: 3, Fate.PRESALE: 4, Fate.CANCEL: 3,
 }  # fmt: skip
 _PAID: Final = frozenset({Fate.PREPAID, Fate.CANCEL})
-_CHANNELS: Final = {Channel.DOUYIN: 55, Channel.TAOBAO: 30, Channel.YOUZAN: 15}
+CHANNELS: Final = {Channel.DOUYIN: 55, Channel.TAOBAO: 30, Channel.YOUZAN: 15}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +215,8 @@ class _Sale:
 
 
 def _delivery(rng: random.Random, number: int, created: int, millisecond: int) -> Delivery:
-    channel = rng.choices(list(_CHANNELS), list(_CHANNELS.values()))[0]
-    fate = rng.choices(list(_FATES), list(_FATES.values()))[0]
+    channel = rng.choices(list(CHANNELS), list(CHANNELS.values()))[0]
+    fate = rng.choices(list(FATES), list(FATES.values()))[0]
     sale = _sale(rng, number, created, fate)
     order_id, reply = {
         Channel.DOUYIN: _douyin, Channel.YOUZAN: _youzan, Channel.TAOBAO: _taobao,
