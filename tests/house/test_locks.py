@@ -59,13 +59,13 @@ def test_a_lock_names_no_index(name: str) -> None:
 
 def test_sets_installed_together_agree() -> None:
     agreed: dict[str, str] = {}
-    for name in ("run", "build", "test", "lint"):
+    for name in ("run", "build", "test", "lint", "load"):
         for package, version in _pins(name).items():
             assert agreed.setdefault(package, version) == version, f"{package} in {name}"
 
 
-def test_the_run_lock_covers_every_extra_of_the_project() -> None:
-    pins = _pins("run")
+def test_the_run_and_load_locks_cover_every_extra_of_the_project() -> None:
+    pins = _pins("load") | _pins("run")
     for extra, requirements in _project().items():
         for wanted in requirements:
             assert wanted.specifier.contains(pins[canonicalize_name(wanted.name)]), extra

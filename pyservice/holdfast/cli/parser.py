@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from holdfast import _engine
-from holdfast.cli import checks, offline, orders, serving, stock
+from holdfast.cli import checks, offline, orders, rehearsing, serving, stock
 from holdfast.cli.exits import USAGE, Command
 from holdfast.cli.settings import SETTINGS
 from holdfast.cli.texts import LANGUAGES, in_chinese, text
@@ -35,6 +35,13 @@ def _add_serving(tree: "Tree") -> None:
     up.option("--orders", "opt.orders", type=int, default=2_000)
     up.option("--seed", "opt.seed", type=int, default=20_261_111)
     up.option("--exit", "opt.exit", action="store_true")
+    rehearsal = tree.add("rehearse", rehearsing.rehearse, data=False)
+    rehearsal.option("profile", "opt.profile", metavar="PROFILE")
+    rehearsal.option("--server", "opt.rehearsed", required=True, metavar="HOST:PORT")
+    rehearsal.option("--token-file", "opt.token_file", required=True, type=Path, metavar="FILE")
+    rehearsal.option("--beside", "opt.beside", metavar="HOST:PORT")
+    rehearsal.option("--tls-ca", "opt.tls_ca", type=Path, metavar="FILE")
+    rehearsal.option("--out", "opt.rehearsals", type=Path, metavar="DIR")
     token = tree.reaching("token.issue", serving.token_issue, changes=True)
     token.option("--actor", "opt.actor", required=True)
     token.option("--role", "opt.role", required=True)

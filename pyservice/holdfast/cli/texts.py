@@ -31,6 +31,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # Commands
     "serve": ("启动 gRPC 服务", "serve the engine over gRPC"),
     "up": ("跑完一天的订单，然后保持服务运行", "run a day of orders, then keep serving"),
+    "rehearse": (
+        "在已部署的服务上演练高峰；退出码见 docs/rehearsal.md",
+        "rehearse the peak against a deployed service; exit codes are in docs/rehearsal.md",
+    ),
     "order": ("订单", "orders"),
     "order.place": ("下单并锁库", "place an order and hold stock"),
     "order.import": ("从 CSV 导入订单", "import orders from a CSV file"),
@@ -150,6 +154,16 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "opt.origin": ("同时显示每个值的来源", "show also where each value comes from"),
     "opt.orders": ("订单数", "how many orders"),
     "opt.seed": ("随机种子，相同种子得到相同的一天", "the same seed makes the same day"),
+    "opt.profile": (
+        "smoke、peak10k、peak100k、flash-sale、expiry-storm、soak 或 all",
+        "smoke, peak10k, peak100k, flash-sale, expiry-storm, soak, or all",
+    ),
+    "opt.rehearsed": ("被演练的服务", "the service that is rehearsed"),
+    "opt.beside": ("用于成对比较的全新服务", "a fresh service for the pairs"),
+    "opt.rehearsals": (
+        "结果目录，默认为 rehearsals/日期-时间",
+        "folder of the results; rehearsals/DATE-TIME if not given",
+    ),
     "opt.exit": ("出结果后停止", "stop after the verdict"),
     "opt.actor": ("人员或系统的名称", "name of the person or system"),
     "opt.role": (
@@ -447,6 +461,15 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{path} 在数据目录 {data} 之内，会与它一起丢失。请换一个目录，最好在另一块磁盘上。",
         "{path} lies in the data folder {data} and would be lost with it. Name another folder, "
         "better on another disk.",
+    ),
+    "EXTRA_MISSING": (
+        "演练还需要 {missing}，它们不在这里。请安装：pip install 'holdfast[server,load]'",
+        "A rehearsal also needs {missing}, not installed here. "
+        "Run: pip install 'holdfast[server,load]'",
+    ),
+    "PROFILE_UNKNOWN": (
+        "没有名为 {profile} 的演练；有：{known}。",
+        "There is no rehearsal {profile}; there are: {known}.",
     ),
     "TOKEN_MISSING": (
         "读不到凭证文件 {path}（{detail}）。请用 --token-file 指定。",

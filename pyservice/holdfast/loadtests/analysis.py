@@ -10,8 +10,8 @@ from holdfast.loadtests.traffic import Kind, Order
 from holdfast.loadtests.verdict import (
     Judged,
     above,
-    beside,
     below,
+    beside,
     latency,
     paired,
     percentile,
@@ -76,7 +76,9 @@ def finished_against_offered(
             last[order.index] = turned.due if turned else order.steps[-1].due
     offered = Counter(int(due) for due in last.values())
     achieved = Counter(
-        int(done[index].done) for index, due in last.items() if index in done and done[index].due >= due - 1e-6
+        int(done[index].done)
+        for index, due in last.items()
+        if index in done and done[index].due >= due - 1e-6
     )
     seconds = range(max([*offered, *achieved], default=-1) + 1)
     return [(second, offered[second], achieved[second]) for second in seconds]
@@ -112,8 +114,9 @@ def decay(rates: Sequence[tuple[float, int, int]]) -> list[Judged]:
 def storm_beside_traffic(
     storms: Sequence[float], records: Sequence[Record], quiet_before: float = 2.0
 ) -> list[Judged]:
-    """The traffic in each storm's second beside the second before it; the control takes two
-    quiet seconds instead. Times are those at which each storm begins.
+    """The traffic in each storm's second beside a quiet second before it.
+
+    The control takes two quiet seconds instead. `storms` are the times at which each begins.
     """
 
     def shifted(shift: float) -> list[tuple[float, float]]:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -73,7 +73,7 @@ def sendings(order: Order, run: str) -> list[Sending]:
 
 
 def _message(order: Order, step: Step, number: str, request_id: str) -> _Message:
-    ids = {"request_id": request_id, "order_number": number}
+    ids: dict[str, Any] = {"request_id": request_id, "order_number": number}
     match step.kind:
         case Kind.PLACE:
             return orders_pb2.PlaceOrderRequest(
@@ -116,10 +116,10 @@ def _message(order: Order, step: Step, number: str, request_id: str) -> _Message
 
 
 @cache
-def _channel(name: str) -> types_pb2.SourceChannel:
+def _channel(name: str) -> Any:
     return types_pb2.SourceChannel.Value(f"SOURCE_CHANNEL_{name}")
 
 
 @cache
-def _node(name: str) -> types_pb2.Node:
+def _node(name: str) -> Any:
     return types_pb2.Node.Value(f"NODE_{name}")

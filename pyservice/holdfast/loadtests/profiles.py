@@ -116,7 +116,7 @@ PROFILES: Final = {
                 *_pairs(400, 60, 200),
             ),
         ),
-        Profile("flash-sale", (Segment("rush", 0, 8, 3_000, "rush"),), workers=1, units=500),
+        Profile("flash-sale", (Segment("rush", 0, 8, 3_000, "rush"),), units=500),
         Profile(
             "expiry-storm",
             (Segment("traffic", 0, 72, 72 * 150, floor=0.0),),

@@ -84,7 +84,15 @@ def unpack(packed: bytes) -> Iterator[Record]:
     ):
         at = due / 1e6
         yield Record(
-            at, lag / 1e6, at + sent / 1e6, at + done / 1e6, order, Kind(kind), code, target, attempts
+            at,
+            lag / 1e6,
+            at + sent / 1e6,
+            at + done / 1e6,
+            order,
+            Kind(kind),
+            code,
+            target,
+            attempts,
         )
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,6 @@ from holdfast.client import Client
 from holdfast.loadtests import analysis, truth
 from holdfast.loadtests.disturbances import Disturbances
 from holdfast.loadtests.health import judge_health
-from holdfast.loadtests.messages import sendings  # noqa: F401 — fails early if pb is missing
 from holdfast.loadtests.profiles import PROFILES, Profile
 from holdfast.loadtests.records import Record, read_health, read_records
 from holdfast.loadtests.service import HOST, Redis, RehearsalError, Service, Way, free_port
@@ -96,9 +96,11 @@ def rehearse(name: str, options: Options) -> dict[str, Any]:
         raise RehearsalError(f"{options.out} is not empty: name another --out")
     options.out.mkdir(parents=True, exist_ok=True)
     run = f"{name}-{secrets.token_hex(4)}"
-    with tempfile.TemporaryDirectory(prefix="holdfast-rehearsal-") as scratch:
-        with _stage(profile, options, Path(scratch)) as stage:
-            return _carry_out(profile, options, run, stage)
+    with (
+        tempfile.TemporaryDirectory(prefix="holdfast-rehearsal-") as scratch,
+        _stage(profile, options, Path(scratch)) as stage,
+    ):
+        return _carry_out(profile, options, run, stage)
 
 
 def _fitting(profile: Profile, options: Options) -> Profile:
@@ -152,7 +154,14 @@ def _stage(profile: Profile, options: Options, scratch: Path) -> Iterator[_Stage
 def _carry_out(profile: Profile, options: Options, run: str, stage: _Stage) -> dict[str, Any]:
     hold = profile.hold_seconds or max(2, ceil(_QUARTER_HOUR / profile.segments[0].pace))
     shops = [
-        open_shop(address, operator, run=run, units=profile.units, hold_seconds=hold, tls_ca=options.tls_ca)
+        open_shop(
+            address,
+            operator,
+            run=run,
+            units=profile.units,
+            hold_seconds=hold,
+            tls_ca=options.tls_ca,
+        )
         for address, operator in zip(stage.addresses, stage.operators, strict=True)
     ]
     ours = stage.services[0] if stage.services else None
@@ -164,7 +173,9 @@ def _carry_out(profile: Profile, options: Options, run: str, stage: _Stage) -> d
     records = read_records(options.out)
     everything = list(orders(profile.segments, options.seed))
     checks, lateness = _checks(profile, options, stage, shops, records, everything, beside, began)
-    return _result(profile, options, run, wall, records, everything, checks, lateness, samples, beside, began)
+    return _result(
+        profile, options, run, wall, records, everything, checks, lateness, samples, beside, began
+    )
 
 
 def _write_plan(
@@ -325,7 +336,8 @@ def _result(
     main = [record for record in records if record.target == 0]
     rates = analysis.finished_against_offered(everything, records)
     judged = analysis.drift_of_pairs(profile, records)
-    judged += analysis.decay(rates)
+    if profile.kill_at is None and profile.slow is None:
+        judged += analysis.decay(rates)
     if beside.storms:
         # A hold's second is one of the wall's clock, not of the run's.
         judged += analysis.storm_beside_traffic([s.ends - began for s in beside.storms], main)
@@ -374,7 +386,7 @@ def _thinned(ordered: list[float], most: int = 400) -> list[float]:
 def _service_over_time(samples: list[Sample]) -> list[dict[str, float]]:
     """CPU, memory, and what the journal did between two samples."""
     table = []
-    for before, after in zip(samples, samples[1:], strict=False):
+    for before, after in pairwise(samples):
         row = {"at": after.at, "cpu": after.cpu, "resident_mib": after.resident / 2**20}
 
         def grown(name: str, before: Sample = before, after: Sample = after) -> float:

@@ -51,8 +51,9 @@ class Service:
         return (self.folder / "data" / "admin.token").read_text().strip()
 
     def start(self) -> "Service":
-        """Starts it, again on the same port and folder if it ran before, and waits until it says
-        that it is ready.
+        """Starts it and waits until it says that it is ready.
+
+        It keeps its folder and its ports if it is started again.
 
         Raises:
             RehearsalError: It ended instead.
@@ -94,7 +95,7 @@ class Service:
         """Its metrics without labels, by name; nothing if it does not answer."""
         url = f"http://{HOST}:{self.metrics_port}/metrics"
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 — our own server
+            with urllib.request.urlopen(url, timeout=2) as answer:
                 text = answer.read().decode()
         except OSError:
             return {}
@@ -140,7 +141,9 @@ class Redis:
         """
         program = shutil.which("redis-server") or shutil.which("valkey-server")
         if program is None:
-            raise RehearsalError("redis-slow needs redis-server (Debian: apt-get install redis-server)")
+            raise RehearsalError(
+                "redis-slow needs redis-server (Debian: apt-get install redis-server)"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [program, "--port", str(self.port), "--bind", HOST, "--save", ""]
         command += ["--appendonly", "yes", "--appendfsync", "always", "--dir", str(self.folder)]
@@ -148,12 +151,17 @@ class Redis:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
         end = time.monotonic() + _READY_S
         while time.monotonic() < end and self.process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), 1) as way:
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection((HOST, self.port), 1) as way,
+            ):
                 way.sendall(b"PING\r\n")
                 if way.recv(16).startswith(b"+PONG"):
                     return self
             time.sleep(0.05)
-        raise RehearsalError(f"redis-server does not answer on {HOST}:{self.port}; see {self.folder}/log")
+        raise RehearsalError(
+            f"redis-server does not answer on {HOST}:{self.port}; see {self.folder}/log"
+        )
 
     def stop(self) -> None:
         """Ends it."""

@@ -54,7 +54,9 @@ def pools(client: Client) -> Iterator[PoolStock]:
         token = page.next_page_token
 
 
-def lost(records: Iterable[Record], orders: dict[int, Order], found: dict[int, OrderState]) -> list[str]:
+def lost(
+    records: Iterable[Record], orders: dict[int, Order], found: dict[int, OrderState]
+) -> list[str]:
     """What was acknowledged and is not there, in words; empty if nothing is lost."""
     missing = []
     reached: dict[int, int] = {}
@@ -111,7 +113,9 @@ def check_shop(client: Client, records: Sequence[Record], orders: dict[int, Orde
     detail = f"{acknowledged} acknowledgements about {placed} orders, {len(missing)} lost"
     return [
         Check("nothing acknowledged is lost", not missing, f"{detail}{_some(missing)}"),
-        Check("nothing refused is there", ghosts == 0, f"{ghosts} of {len(refused)} refused orders"),
+        Check(
+            "nothing refused is there", ghosts == 0, f"{ghosts} of {len(refused)} refused orders"
+        ),
         Check("nothing oversold", oversold == 0, f"{oversold} of {len(stock)} pools"),
         Check("identities", not audit.findings, f"{len(audit.findings)} findings of the audit"),
         Check(

@@ -63,7 +63,7 @@ class Target:
             else grpc.secure_channel(told["address"], credentials, options=_OPTIONS)
             for _ in range(_CONNECTIONS)
         ]
-        self._calls = [
+        self._calls: list[dict[Kind, Any]] = [
             {kind: channel.unary_unary(path) for kind, path in PATHS.items()}
             for channel in channels
         ]
@@ -151,7 +151,9 @@ class Generator:
             name=request.kind.name,
             response_time=made.corrected,
             response_length=0,
-            exception=None if refused is None or _expected(request, code) else RuntimeError(refused),
+            exception=None
+            if refused is None or _expected(request, code)
+            else RuntimeError(refused),
             context={},
         )
         return code == OK or request.kind is not Kind.PLACE
@@ -180,7 +182,7 @@ def _expected(request: Sending, code: int) -> bool:
     return request.kind is Kind.PLACE and code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
 
 
-class ShopUser(User):  # type: ignore[misc, unused-ignore]
+class ShopUser(User):
     """The customers, the channels' systems and the warehouse of one generator."""
 
     generator: Generator
@@ -272,7 +274,7 @@ def _plan_of_the_page(environment: Environment) -> dict[str, Any]:
     return {"profile": None, "seed": 0, "run": run, "targets": [target], "out": ""}
 
 
-@events.init.add_listener  # type: ignore[untyped-decorator, unused-ignore]
+@events.init.add_listener
 def _begin(environment: Environment, **_: Any) -> None:
     runner = environment.runner
     if not isinstance(runner, WorkerRunner):

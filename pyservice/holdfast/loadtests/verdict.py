@@ -217,8 +217,9 @@ def latency(
     window: float,
     label: str = "",
 ) -> list[Judged]:
-    """The four percentiles of a latency as this project judges them: p50 and p95 within the
-    margin, p99 under the ceiling, p99.9 only reported.
+    """The four percentiles of a latency as this project judges them.
+
+    p50 and p95 must be within the margin, p99 under the ceiling; p99.9 is only reported.
     """
 
     def of(share: float, least: int) -> list[float]:

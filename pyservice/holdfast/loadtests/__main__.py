@@ -1,0 +1,7 @@
+"""`python -m holdfast.loadtests PROFILE`."""
+
+import sys
+
+from holdfast.loadtests.command import main
+
+sys.exit(main())
