@@ -67,18 +67,19 @@ def lines_chart(
         return ""
     right = max(max(x for x, _ in every), max((mark.end for mark in marks), default=0.0), 1.0)
     top = max(y for _, y in every) * 1.05 or 1.0
-    bottom = 10.0 ** floor(log10(min(y for _, y in every))) if logarithmic else 0.0
+    bottom: float = float(10.0 ** floor(log10(min(y for _, y in every)))) if logarithmic else 0.0
     wide, high = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
     def across(x: float) -> float:
         return _LEFT + x / right * wide
 
     def down(y: float) -> float:
+        share: float
         if logarithmic:
             share = log10(max(y, bottom) / bottom) / log10(max(top / bottom, 1.0001))
         else:
             share = y / top
-        return float(_TOP + (1 - share) * high)
+        return float(_TOP + (1.0 - share) * high)
 
     drawn = []
     for mark in marks:

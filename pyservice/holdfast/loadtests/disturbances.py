@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from holdfast.client import Client
+from holdfast.client.connection import BATCH
 from holdfast.demo.day import WAREHOUSES
 from holdfast.loadtests.profiles import Profile
 from holdfast.loadtests.service import Service, Way
@@ -15,7 +16,6 @@ from holdfast.loadtests.traffic import SKUS, sku_name
 from holdfast.pb import orders_pb2, types_pb2
 
 _BATCH: Final = 1_000
-_BATCHES: Final = "OrderService.BatchSubmit"
 # Holds of a storm are placed so many seconds before they end, or later.
 _AHEAD_S: Final = 8
 # Placing stops this long before a second is over, so that no hold ends in the next one.
@@ -85,7 +85,7 @@ def place_storm(client: Client, storm: Storm, hold_seconds: int, run: str) -> No
             break
         set_hold_seconds(client, f"{run}-hold-{second}", left)
         while waiting and time.time() < second + 1 - _MARGIN_S:
-            storm.replies.append(client.raw(_BATCHES, waiting.pop(0)))
+            storm.replies.append(client.raw(BATCH, waiting.pop(0)))
     set_hold_seconds(client, f"{run}-hold-{storm.ends}", hold_seconds)
 
 

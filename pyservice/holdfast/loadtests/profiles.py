@@ -101,7 +101,7 @@ _DAY: Final = 86_400.0
 PROFILES: Final = {
     profile.name: profile
     for profile in (
-        Profile("smoke", (Segment("peak", 0, 8, 400), *_pairs(8, 10, 60)), workers=1),
+        Profile("smoke", (Segment("peak", 0, 6, 300), *_pairs(6, 5, 60)), workers=1),
         Profile(
             "peak10k",
             (
