@@ -79,7 +79,7 @@ def lines_chart(
             share = log10(max(y, bottom) / bottom) / log10(max(top / bottom, 1.0001))
         else:
             share = y / top
-        return float(_TOP + (1.0 - share) * high)
+        return _TOP + (1 - share) * high
 
     drawn = []
     for mark in marks:
@@ -109,9 +109,12 @@ def bars_chart(bars: Sequence[Bar], *, low: float, high: float) -> str:
     """Intervals of ratios beside the band [low, high] in which they must lie."""
     if not bars:
         return ""
-    ends = [end for bar in bars for end in (bar.low, bar.high, *(bar.floor or ())) if end < inf]
-    left = min([low, *ends]) - 0.02
-    right = max([high, *ends]) + 0.02
+    every: list[float] = []
+    for bar in bars:
+        every += (bar.low, bar.high, *(bar.floor or ()))
+    ends = [end for end in every if end < inf]
+    left: float = min([low, *ends]) - 0.02
+    right: float = max([high, *ends]) + 0.02
     height = 28 * len(bars) + 40
     start = 220
 
