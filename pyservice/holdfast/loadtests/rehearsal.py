@@ -27,7 +27,7 @@ from holdfast.loadtests.records import Record, read_health, read_records
 from holdfast.loadtests.service import HOST, Redis, RehearsalError, Service, Way, free_port
 from holdfast.loadtests.shop import Shop, open_shop
 from holdfast.loadtests.traffic import Order, orders
-from holdfast.loadtests.verdict import Judged, overall
+from holdfast.loadtests.verdict import Judged, Verdict, overall
 
 SEED: Final = 20_261_111
 _QUARTER_HOUR: Final = 900
@@ -343,7 +343,14 @@ def _result(
         judged += analysis.storm_beside_traffic([s.ends - began for s in beside.storms], main)
     judged += list(options.drift)
     truthful = all(check.ok is not False for check in checks)
-    verdict = overall([one.verdict for one in judged], truthful=truthful, bound=health.bound)
+    verdicts = [one.verdict for one in judged]
+    if profile.segments != PROFILES[profile.name].segments and "p50" not in (
+        one.name for one in judged
+    ):
+        # No fresh engine stood beside it: nobody knows whether it became slower.
+        checks.append(truth.Check("latency", None, "not judged: name a fresh service in --beside"))
+        verdicts.append(Verdict.INCONCLUSIVE)
+    verdict = overall(verdicts, truthful=truthful, bound=health.bound)
     return {
         "format": 1,
         "profile": profile.name,

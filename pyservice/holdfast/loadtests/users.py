@@ -21,8 +21,9 @@ import grpc
 import grpc.experimental.gevent
 from gevent.event import AsyncResult, Event
 from gevent.lock import Semaphore
-from locust import User, events
+from locust import User, events, task
 from locust.env import Environment
+from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
 from holdfast.loadtests import shop
@@ -188,8 +189,9 @@ class ShopUser(User):
     generator: Generator
     _count = 0
 
-    def run(self) -> None:
-        """Keeps to the schedule; Locust's tasks and waits would make it a closed model."""
+    @task
+    def keep_schedule(self) -> None:
+        """All that the user ever does; one task after another would make a closed model of it."""
         generator = self.generator
         generator.go.get()
         living = []
@@ -203,6 +205,7 @@ class ShopUser(User):
         gevent.joinall(living)
         generator.flush(0.0)
         generator.environment.runner.send_message("rehearsal-done", {"worker": generator.worker})
+        raise StopUser
 
     def _orders(self) -> Iterator[tuple[Order, list[Sending]]]:
         if self.generator.plan["profile"] is not None:
