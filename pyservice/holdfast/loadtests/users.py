@@ -42,6 +42,8 @@ _TIMEOUT_S: Final = 5.0
 _GIVE_UP_S: Final = 30.0
 _AGAIN_S: Final = 0.05
 _HEAD_START_S: Final = 2.0
+# Orders that are built before others may do something.
+_BREATH: Final = 100
 # Streams of one connection share its window; some more leave room for all.
 _CONNECTIONS: Final = 2
 _OPTIONS: Final = (
@@ -111,11 +113,12 @@ class Generator:
         self.targets = [Target(told) for told in plan["targets"]]
         if plan["profile"] is not None:
             profile = profile_of(plan["profile"])
-            self.share = [
-                (order, sendings(order, plan["run"]))
-                for order in orders(profile.segments, plan["seed"])
-                if order.index % profile.workers == self.worker
-            ]
+            self.share = []
+            for order in orders(profile.segments, plan["seed"]):
+                if order.index % profile.workers == self.worker:
+                    self.share.append((order, sendings(order, plan["run"])))
+                if order.index % _BREATH == 0:
+                    gevent.sleep(0)  # or the master takes this worker for dead
         self.environment.runner.send_message("rehearsal-ready", {"worker": self.worker})
 
     def live(self, order: Order, requests: list[Sending]) -> None:
