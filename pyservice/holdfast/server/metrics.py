@@ -17,6 +17,25 @@ from holdfast import _engine
 from holdfast.server.settings import SettingsError
 
 
+# What only ever grows while the process lives; everything else goes up and down.
+COUNTERS = frozenset(
+    {
+        "holdfast_archive_failures",
+        "holdfast_clock_steps",
+        "holdfast_incidents",
+        "holdfast_journal_bytes",
+        "holdfast_journal_groups",
+        "holdfast_journal_records",
+        "holdfast_mended_documents",
+        "holdfast_mended_frames",
+        "holdfast_scrub_failures",
+        "holdfast_scrubs",
+        "holdfast_snapshot_failures",
+        "holdfast_snapshots",
+    }
+)
+
+
 class CallMetrics(Collector):
     """Rate, errors and latency by method and code, of both fronts."""
 
@@ -77,7 +96,8 @@ class EngineCollector(Collector):
         yield commits
         for prefix, values in (("holdfast_", found), ("holdfast_journal_", journal)):
             for name, value in values.items():
-                yield GaugeMetricFamily(prefix + name, f"The engine's {name}.", float(value))
+                family = CounterMetricFamily if prefix + name in COUNTERS else GaugeMetricFamily
+                yield family(prefix + name, f"The engine's {name}.", float(value))
 
 
 class MetricsEndpoint:
