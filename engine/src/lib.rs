@@ -11,11 +11,13 @@
 //! - [`engine`] runs it all: one lock, one journal thread, one ticker.
 //! - [`archive`] keeps orders that are over, and finds them by number.
 //! - [`backup`] copies a data folder, and makes one of a copy.
+//! - [`backward`] writes messages from their end.
 //! - [`views`] draws the lifecycle; [`clock`] keeps time from jumping.
 
 mod ahead;
 pub mod archive;
 pub mod backup;
+pub mod backward;
 pub mod clock;
 pub mod domain;
 pub mod engine;

@@ -9,6 +9,9 @@ use std::{env, fs};
 
 const PROTOS: &[&str] = &["types", "stock", "parcels", "orders", "events", "admin"];
 
+/// Messages, and the oneofs in them, can be written from their end.
+const PUT: &str = "#[derive(crate::backward::Put)]";
+
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let out = env::args()
@@ -23,6 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .out_dir(&out)
         // Maps keep one order, so that equal messages have equal bytes.
         .btree_map(["."])
+        .message_attribute(".", PUT)
+        .enum_attribute("holdfast.v1.Command.command", PUT)
+        .enum_attribute("holdfast.v1.CommandOutcome.outcome", PUT)
+        .enum_attribute("holdfast.v1.WatchEventsResponse.item", PUT)
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! What the engine adds to a call is left out, since none of it depends on what is stored: the
 //! credential, the locks, the journal's thread. So two runs count the same instructions.
 
+use holdfast_engine::backward::Put;
 use holdfast_engine::domain::command::Principal;
 use holdfast_engine::domain::event::Record;
 use holdfast_engine::domain::inventory::board::Board;
@@ -106,7 +107,7 @@ impl House {
             Decision::Repeat(seq) => return seq.to_le_bytes().to_vec(),
             Decision::Fresh(refusal, _) => panic!("refused: {refusal}"),
         };
-        let mut told = record.encode_to_vec();
+        let mut told = record.to_bytes();
         let receipt = Receipt {
             seq: self.state.seq(),
             durability: Durability::Memory,
@@ -141,7 +142,7 @@ impl House {
     /// Writes the end of one hold.
     pub fn expire_one(&mut self) -> Vec<u8> {
         let advance = self.state.advance(self.now, 1);
-        let written = advance.records.iter().map(Record::encode_to_vec);
+        let written = advance.records.iter().map(Put::to_bytes);
         written.reduce(|all, _| all).expect("one was due")
     }
 

@@ -12,9 +12,10 @@
 //! order of their birth.
 
 use super::outcome::Outcome;
+use crate::backward::Put;
 
 /// One committed transaction.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, Put)]
 pub struct Record {
     #[prost(int64, tag = "1")]
     pub at: i64,
@@ -45,7 +46,7 @@ pub struct Record {
 }
 
 /// An event with the movements it caused.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, Put)]
 pub struct Entry {
     #[prost(
         oneof = "Event",
@@ -58,7 +59,7 @@ pub struct Entry {
 
 /// Units of one pool leave a bucket and enter another (S5). Cause, actor,
 /// device and time are those of the record and event around it.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message, Put, serde::Serialize)]
 pub struct Movement {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -80,7 +81,7 @@ fn as_hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S:
 }
 
 /// What happened.
-#[derive(Clone, PartialEq, prost::Oneof, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Oneof, Put, serde::Serialize)]
 pub enum Event {
     #[prost(message, tag = "1")]
     EngineStarted(EngineStarted),
@@ -173,7 +174,7 @@ pub enum Event {
 }
 
 /// The engine came up after being away (H13).
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct EngineStarted {
     /// Added to every hold that was live at the last durable time.
     #[prost(int64, tag = "1")]
@@ -189,35 +190,35 @@ pub struct EngineStarted {
 }
 
 /// A durable "still alive", written each second while holds live.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct TimeStamped {}
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ClockReconciled {
     #[prost(string, tag = "1")]
     pub reason: String,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct MerchantOpened {
     #[prost(string, tag = "1")]
     pub merchant: String,
 }
 
 /// Gives the next number to a name.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct NameDeclared {
     #[prost(string, tag = "1")]
     pub text: String,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct PolicyPublished {
     #[prost(string, tag = "1")]
     pub policy_json: String,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct TokenIssued {
     #[prost(bytes = "vec", tag = "1")]
     #[serde(serialize_with = "as_hex")]
@@ -233,14 +234,14 @@ pub struct TokenIssued {
     pub expires_at: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct TokenRevoked {
     #[prost(bytes = "vec", tag = "1")]
     #[serde(serialize_with = "as_hex")]
     pub token_sha256: Vec<u8>,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct DeviceRegistered {
     #[prost(uint32, tag = "1")]
     pub device: u32,
@@ -253,7 +254,7 @@ pub struct DeviceRegistered {
 }
 
 /// A SKU is kept in a warehouse from now on. Gives the next pool number.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct PoolOpened {
     #[prost(uint32, tag = "1")]
     pub sku: u32,
@@ -261,7 +262,7 @@ pub struct PoolOpened {
     pub warehouse: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct PoolConfigured {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -271,7 +272,7 @@ pub struct PoolConfigured {
     pub channel_buffers: Vec<ChannelBuffer>,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ChannelBuffer {
     #[prost(uint32, tag = "1")]
     pub source_channel: u32,
@@ -279,7 +280,7 @@ pub struct ChannelBuffer {
     pub quantity: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct WarehouseConfigured {
     #[prost(uint32, tag = "1")]
     pub warehouse: u32,
@@ -296,7 +297,7 @@ pub struct WarehouseConfigured {
     pub closed_days: Vec<String>,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct SkuConfigured {
     #[prost(uint32, tag = "1")]
     pub sku: u32,
@@ -306,7 +307,7 @@ pub struct SkuConfigured {
     pub bundle: Vec<Component>,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize, serde::Deserialize)]
 pub struct Component {
     #[prost(uint32, tag = "1")]
     pub sku: u32,
@@ -314,7 +315,7 @@ pub struct Component {
     pub quantity: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct SkusMapped {
     #[prost(uint32, tag = "1")]
     pub source_channel: u32,
@@ -324,7 +325,7 @@ pub struct SkusMapped {
     pub mappings: Vec<Mapping>,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct Mapping {
     #[prost(uint32, tag = "1")]
     pub outer_code: u32,
@@ -334,7 +335,7 @@ pub struct Mapping {
     pub sku: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct StockReceived {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -349,13 +350,13 @@ pub struct StockReceived {
     pub reason: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct StockMoved {
     #[prost(uint32, tag = "1")]
     pub reason: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct StockCounted {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -370,7 +371,7 @@ pub struct StockCounted {
 }
 
 /// Received units went to a back-ordered promise.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct BackorderFilled {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -381,7 +382,7 @@ pub struct BackorderFilled {
 }
 
 /// A count took units away from a promise (S8).
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct PromiseShort {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -392,7 +393,7 @@ pub struct PromiseShort {
 }
 
 /// An order entered the house. Gives the next order number.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct OrderPlaced {
     #[prost(string, tag = "1")]
     pub number: String,
@@ -430,7 +431,7 @@ pub struct OrderPlaced {
 }
 
 /// A line's promise: reserved units of a pool, and units that are awaited.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct Promised {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -445,7 +446,7 @@ pub struct Promised {
 }
 
 /// A pool that sourcing weighed.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct Considered {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -454,7 +455,7 @@ pub struct Considered {
 }
 
 /// A further hold of an order: placed again, superseding, or re-acquired late.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct HoldPlaced {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -473,7 +474,7 @@ pub struct HoldPlaced {
     pub considered: Vec<Considered>,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct PaymentStarted {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -483,7 +484,7 @@ pub struct PaymentStarted {
     pub expires_at: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct PaymentFailed {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -500,7 +501,7 @@ pub struct PaymentFailed {
 }
 
 /// Held units became allocated.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct HoldConfirmed {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -518,7 +519,7 @@ pub struct HoldConfirmed {
     pub rest_expires_at: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct PromiseUnits {
     #[prost(uint32, tag = "1")]
     pub promise: u32,
@@ -528,7 +529,7 @@ pub struct PromiseUnits {
     pub backordered: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct HoldReleased {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -539,7 +540,7 @@ pub struct HoldReleased {
     pub hold: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct HoldExpired {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -548,7 +549,7 @@ pub struct HoldExpired {
 }
 
 /// Quantities of a live hold after an amend, per promise; new ones at the end.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct HoldAmended {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -560,7 +561,7 @@ pub struct HoldAmended {
     pub lines_hash: u64,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct DepositConfirmed {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -571,7 +572,7 @@ pub struct DepositConfirmed {
 }
 
 /// Money came for an order without stock: gone (H6), or after a cancel.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct PaidWithoutStock {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -584,7 +585,7 @@ pub struct PaidWithoutStock {
 }
 
 /// Units of a promise were pinned to a batch; a part splits the promise.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct BatchPinned {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -597,7 +598,7 @@ pub struct BatchPinned {
 }
 
 /// A parcel entered a node.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ParcelAdvanced {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -626,7 +627,7 @@ pub struct ParcelAdvanced {
     pub by_engine: bool,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct Evidence {
     #[prost(string, tag = "1")]
     pub key: String,
@@ -635,7 +636,7 @@ pub struct Evidence {
 }
 
 /// A scan that moves nothing: late, or ahead of a departure nobody recorded.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct EvidenceKept {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -653,7 +654,7 @@ pub struct EvidenceKept {
     pub missing_departure: bool,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ParcelRerouted {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -668,7 +669,7 @@ pub struct ParcelRerouted {
 }
 
 /// A promise that goes to another pool.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct Rehomed {
     #[prost(uint32, tag = "1")]
     pub promise: u32,
@@ -676,7 +677,7 @@ pub struct Rehomed {
     pub pool: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ParcelSplit {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -688,7 +689,7 @@ pub struct ParcelSplit {
     pub reason: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ParcelSuspended {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -702,7 +703,7 @@ pub struct ParcelSuspended {
     pub due_at: i64,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ParcelResumed {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -717,7 +718,7 @@ pub struct ParcelResumed {
 }
 
 /// A cancel reached one parcel.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ParcelCancelled {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -735,7 +736,7 @@ pub struct ParcelCancelled {
     pub refund_due: bool,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ParcelPutBack {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -745,7 +746,7 @@ pub struct ParcelPutBack {
     pub scan_id: String,
 }
 
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ParcelOverdue {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -756,7 +757,7 @@ pub struct ParcelOverdue {
 }
 
 /// Signed, and the after-sales window is over.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ParcelCompleted {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -765,7 +766,7 @@ pub struct ParcelCompleted {
 }
 
 /// An order came with a channel SKU that nobody has mapped: work for a person.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct UnmappedSkuSeen {
     #[prost(uint32, tag = "1")]
     pub source_channel: u32,
@@ -781,7 +782,7 @@ pub struct UnmappedSkuSeen {
 
 /// Somebody read an order's sealed document. Changes nothing; it is the proof
 /// of who saw a receiver's data, when and why.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct DocumentOpened {
     #[prost(uint32, tag = "1")]
     pub order: u32,
@@ -791,7 +792,7 @@ pub struct DocumentOpened {
 
 /// Orders that are over left memory. They stand in a run of the archive, which was
 /// durable before this was written.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct OrdersArchived {
     #[prost(uint64, tag = "1")]
     pub run: u64,
@@ -804,7 +805,7 @@ pub struct OrdersArchived {
 }
 
 /// The orders of one merchant that left, by their ids.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct ArchivedOf {
     #[prost(uint32, tag = "1")]
     pub merchant: u32,
@@ -813,7 +814,7 @@ pub struct ArchivedOf {
 }
 
 /// A late command changes an archived order, which is in memory again.
-#[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Put, serde::Serialize)]
 pub struct OrderRevived {
     #[prost(uint32, tag = "1")]
     pub order: u32,

@@ -5,15 +5,16 @@
 //! bytes. Views are numbers only; `wire` dresses them with names and texts.
 
 use super::refusal::Refusal;
+use crate::backward::Put;
 
 /// The answer to a command.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, Put)]
 pub struct Outcome {
     #[prost(oneof = "Answer", tags = "1, 2")]
     pub answer: Option<Answer>,
 }
 
-#[derive(Clone, PartialEq, prost::Oneof)]
+#[derive(Clone, PartialEq, prost::Oneof, Put)]
 #[expect(
     clippy::large_enum_variant,
     reason = "one answer a record; a box would cost an allocation"
@@ -34,7 +35,7 @@ impl From<Result<Done, Refusal>> for Outcome {
 }
 
 /// What was done; only the parts that the command has are set.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, Put)]
 pub struct Done {
     #[prost(message, optional, tag = "1")]
     pub order: Option<OrderView>,
@@ -68,7 +69,7 @@ pub struct Done {
 }
 
 /// An order at the instant of the answer.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, Put)]
 pub struct OrderView {
     #[prost(uint32, tag = "1")]
     pub version: u32,
@@ -94,7 +95,7 @@ pub struct OrderView {
 }
 
 /// A parcel at the instant of the answer.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, Put)]
 pub struct ParcelView {
     /// 1 for the first.
     #[prost(uint32, tag = "1")]
@@ -124,7 +125,7 @@ pub struct ParcelView {
 }
 
 /// A pool at the instant of the answer.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, Put)]
 pub struct StockView {
     #[prost(uint32, tag = "1")]
     pub pool: u32,
@@ -138,7 +139,7 @@ pub struct StockView {
 }
 
 /// What a cancel did to one parcel.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, Put)]
 pub struct CancelView {
     #[prost(uint32, tag = "1")]
     pub parcel: u32,
@@ -151,7 +152,7 @@ pub struct CancelView {
 }
 
 /// A promise that a count broke.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, Put)]
 pub struct ShortView {
     #[prost(string, tag = "1")]
     pub order_number: String,

@@ -7,6 +7,7 @@
 //! place: the status mapping and docs/refusals.md come from it.
 
 use super::closed_enum::closed_enum;
+use crate::backward::Put;
 
 closed_enum! {
     /// Why a command was refused.
@@ -105,7 +106,7 @@ pub struct RefusalSpec {
 }
 
 /// A refusal with its facts, in the order in which they were stated.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Put)]
 pub struct Refusal {
     /// Number of a [`RefusalCode`].
     #[prost(int32, tag = "1")]
@@ -115,7 +116,7 @@ pub struct Refusal {
 }
 
 /// One fact of a refusal.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Put)]
 pub struct Fact {
     #[prost(string, tag = "1")]
     pub key: String,

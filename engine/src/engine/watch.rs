@@ -7,6 +7,7 @@ use std::sync::Arc;
 use prost::Message;
 
 use super::{Reply, Shared};
+use crate::backward::Put;
 use crate::domain::event::Record;
 use crate::domain::orders::OrderId;
 use crate::domain::refusal::{Refusal, RefusalCode};
@@ -94,7 +95,7 @@ impl Watch {
         pb::WatchEventsResponse {
             item: Some(pb::watch_events_response::Item::Heartbeat(heartbeat)),
         }
-        .encode_to_vec()
+        .to_bytes()
     }
 
     /// Says that records are no longer kept, and goes on behind them.
@@ -107,7 +108,7 @@ impl Watch {
         let response = pb::WatchEventsResponse {
             item: Some(pb::watch_events_response::Item::Gap(gap)),
         };
-        self.spare.push_back(response.encode_to_vec());
+        self.spare.push_back(response.to_bytes());
         self.after_seq = first_seq - 1;
     }
 
@@ -176,7 +177,7 @@ impl Watch {
                     let response = pb::WatchEventsResponse {
                         item: Some(pb::watch_events_response::Item::Event(public)),
                     };
-                    self.spare.push_back(response.encode_to_vec());
+                    self.spare.push_back(response.to_bytes());
                 }
             }
         }

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use prost::Message;
 
 use super::{CommitError, Group, put_record};
+use crate::backward::{Backward, Put};
 use crate::planted::planted;
 
 /// Records in order, and waiters of type `W` in order of what they wait for.
@@ -21,6 +22,8 @@ pub struct Queue<W> {
     durable: u64,
     waiting: VecDeque<(u64, W)>,
     failure: Option<CommitError>,
+    /// Where a record is written before its length is known.
+    room: Backward,
 }
 
 /// The body of one group and its place.
@@ -58,6 +61,7 @@ impl<W> Queue<W> {
             durable: last_seq,
             waiting: VecDeque::new(),
             failure: None,
+            room: Backward::default(),
         }
     }
 
@@ -68,12 +72,11 @@ impl<W> Queue<W> {
     }
 
     /// The same for a record that is not bytes yet.
-    pub fn append_message(&mut self, record: &impl Message) -> (u64, u64) {
-        self.add(|body| {
-            record
-                .encode_length_delimited(body)
-                .expect("a growing body has room");
-        })
+    pub fn append_message(&mut self, record: &(impl Put + Message)) -> (u64, u64) {
+        let mut room = std::mem::take(&mut self.room);
+        let added = self.add(|body| put_record(body, room.message_alone(record)));
+        self.room = room;
+        added
     }
 
     fn add(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> (u64, u64) {

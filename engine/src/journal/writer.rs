@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::queue::{Queue, Taken};
 use super::{Journal, Progress, Space, TEND_EVERY};
+use crate::backward::Put;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex, RwLock};
@@ -173,7 +174,7 @@ impl Writer {
     }
 
     /// The same for a record that is not bytes yet: written once, where it goes.
-    pub fn append_message(&self, record: &impl Message) -> u64 {
+    pub fn append_message(&self, record: &(impl Put + Message)) -> u64 {
         self.enqueue(|queue| queue.append_message(record))
     }
 

@@ -8,6 +8,7 @@ use super::fields::{
 use super::limits;
 use super::methods::MethodSpec;
 use super::pb;
+use crate::backward::Put;
 use crate::domain::command::{
     AdvanceParcel, AmendOrder, AmendUnits, CancelOrder, Command, ConfigurePool, ConfigureSku,
     ConfigureWarehouse, ConfirmDeposit, ConfirmPayment, CountStock, FailPayment, IssueToken, Line,
@@ -256,7 +257,7 @@ fn item(item: pb::Command, caller: Caller<'_>) -> Result<Decoded, Refusal> {
 }
 
 /// A request message that asks for a command.
-trait Ask: Message + Sized {
+trait Ask: Message + Put + Sized {
     const METHOD: &'static str;
     /// Takes the request_id out, so that the rest can be fingerprinted.
     fn take_request_id(&mut self) -> String;
@@ -274,7 +275,7 @@ trait Ask: Message + Sized {
 fn command<M: Ask>(mut request: M, caller: Caller<'_>) -> Result<Decoded, Refusal> {
     let request_id = request.take_request_id();
     fields::request_id(&request_id)?;
-    let fingerprint = fingerprint(&request.encode_to_vec());
+    let fingerprint = fingerprint(&request.to_bytes());
     let principal = principal(request.on_behalf(), caller.principal)?;
     let document = request.take_document();
     if document.len() > MAX_DOCUMENT {

@@ -1,6 +1,6 @@
 //! Reads: exact at the instant they are asked, from indexes and not from scans.
 
-use prost::Message;
+use crate::backward::Put;
 
 use super::decode::Query;
 use super::dress::{Dress, flags};
@@ -140,7 +140,7 @@ pub fn document(document: Vec<u8>, reference: &DocumentRef) -> Vec<u8> {
         document,
         document_ref: hex(reference.as_bytes()),
     }
-    .encode_to_vec()
+    .to_bytes()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -259,7 +259,7 @@ impl Reading<'_> {
             stock,
             state_seq: self.state.seq(),
         }
-        .encode_to_vec())
+        .to_bytes())
     }
 
     fn list_stock(&self, size: usize, page: &str) -> Result<Vec<u8>, Refusal> {
@@ -279,7 +279,7 @@ impl Reading<'_> {
             next_page_token,
             state_seq: self.state.seq(),
         }
-        .encode_to_vec())
+        .to_bytes())
     }
 
     fn lines(&self, order: &Order, parcel: usize) -> Vec<pb::ParcelLine> {
@@ -348,7 +348,7 @@ impl Reading<'_> {
             lines: self.lines(order, index),
             state_seq: self.state.seq(),
         };
-        Ok(response.encode_to_vec())
+        Ok(response.to_bytes())
     }
 
     fn work(
@@ -398,7 +398,7 @@ impl Reading<'_> {
             next_page_token,
             state_seq: self.state.seq(),
         }
-        .encode_to_vec())
+        .to_bytes())
     }
 
     fn work_item(&self, task: &Task) -> pb::WorkItem {
@@ -483,7 +483,7 @@ impl Reading<'_> {
             nodes: nodes.collect(),
             mermaid: views::mermaid(self.locale),
         }
-        .encode_to_vec()
+        .to_bytes()
     }
 
     fn hold(&self, id: OrderId, index: usize) -> pb::Hold {
@@ -546,7 +546,7 @@ impl Reading<'_> {
             document_ref: hex(&order.document),
             state_seq: self.state.seq(),
         };
-        Ok(response.encode_to_vec())
+        Ok(response.to_bytes())
     }
 
     fn order_status(&self, order_number: &str) -> Result<Vec<u8>, Refusal> {
@@ -602,7 +602,7 @@ impl Reading<'_> {
             state_seq: self.state.seq(),
             order_number: state.order_number,
         };
-        Ok(response.encode_to_vec())
+        Ok(response.to_bytes())
     }
 
     /// One sentence that a person can read to the customer.
@@ -665,7 +665,7 @@ impl Reading<'_> {
             next_page_token,
             state_seq: self.state.seq(),
         }
-        .encode_to_vec())
+        .to_bytes())
     }
 
     fn list_holds(&self, size: usize, page: &str, sku: &str) -> Result<Vec<u8>, Refusal> {
@@ -722,7 +722,7 @@ impl Reading<'_> {
             next_page_token,
             state_seq: self.state.seq(),
         }
-        .encode_to_vec())
+        .to_bytes())
     }
 
     fn policy(&self, version: u32) -> Result<Vec<u8>, Refusal> {
@@ -739,7 +739,7 @@ impl Reading<'_> {
             policy_version: version,
             policy_json,
         }
-        .encode_to_vec())
+        .to_bytes())
     }
 
     fn engine_status(&self) -> Vec<u8> {
@@ -770,7 +770,7 @@ impl Reading<'_> {
             merchants: 1,
             policy_version: self.merchant.policy_version(),
         };
-        response.encode_to_vec()
+        response.to_bytes()
     }
 
     fn audit(&self) -> Vec<u8> {
@@ -786,7 +786,7 @@ impl Reading<'_> {
             orders_checked: i64::try_from(self.merchant.orders.len()).unwrap_or(i64::MAX),
             state_seq: self.state.seq(),
         }
-        .encode_to_vec()
+        .to_bytes()
     }
 
     fn state_hash(&self) -> Vec<u8> {
@@ -794,7 +794,7 @@ impl Reading<'_> {
             state_hash: hex(&self.state.digest()),
             state_seq: self.state.seq(),
         }
-        .encode_to_vec()
+        .to_bytes()
     }
 }
 

@@ -3,7 +3,7 @@
 //! The same outcome under the same receipt gives the same bytes, now and on
 //! every repeat.
 
-use prost::Message;
+use crate::backward::Put;
 
 use super::decode::Decoded;
 use super::dress::Dress;
@@ -161,82 +161,82 @@ pub fn encode(
             receipt: p.receipt,
             order: p.order,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::StartPayment(_) => pb::StartPaymentResponse {
             receipt: p.receipt,
             order: p.order,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::FailPayment(_) => pb::FailPaymentResponse {
             receipt: p.receipt,
             order: p.order,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::ConfirmPayment(_) => pb::ConfirmPaymentResponse {
             receipt: p.receipt,
             order: p.order,
             result: done.payment_result as i32,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::ConfirmDeposit(_) => pb::ConfirmDepositResponse {
             receipt: p.receipt,
             order: p.order,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::ReleaseHold(_) => pb::ReleaseHoldResponse {
             receipt: p.receipt,
             order: p.order,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::AmendOrder(_) => pb::AmendOrderResponse {
             receipt: p.receipt,
             order: p.order,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::CancelOrder(_) => pb::CancelOrderResponse {
             receipt: p.receipt,
             order: p.order,
             parcels: p.cancels,
         }
-        .encode_to_vec(),
-        Command::AdvanceParcel(_) => advanced(p, done).encode_to_vec(),
+        .to_bytes(),
+        Command::AdvanceParcel(_) => advanced(p, done).to_bytes(),
         Command::OverrideParcel(_) => pb::OverrideParcelResponse {
             receipt: p.receipt,
             parcel: p.parcel,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::RerouteParcel(_) => pb::RerouteParcelResponse {
             receipt: p.receipt,
             parcel: p.parcel,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::SplitParcel(_) => pb::SplitParcelResponse {
             receipt: p.receipt,
             parcel: p.parcel,
             new_parcel: p.new_parcel,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::SuspendParcel(_) => pb::SuspendParcelResponse {
             receipt: p.receipt,
             parcel: p.parcel,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::ResumeParcel(_) => pb::ResumeParcelResponse {
             receipt: p.receipt,
             parcel: p.parcel,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::PutBackParcel(_) => pb::PutBackParcelResponse {
             receipt: p.receipt,
             parcel: p.parcel,
         }
-        .encode_to_vec(),
-        Command::ReceiveStock(_) => received(p, done).encode_to_vec(),
+        .to_bytes(),
+        Command::ReceiveStock(_) => received(p, done).to_bytes(),
         Command::MoveStock(_) => pb::MoveStockResponse {
             receipt: p.receipt,
             stock: p.stock,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::CountStock(_) => {
             let short = done.short.iter().map(|short| pb::ShortPromise {
                 order_number: short.order_number.clone(),
@@ -248,41 +248,39 @@ pub fn encode(
                 difference: done.difference,
                 short: short.collect(),
             }
-            .encode_to_vec()
+            .to_bytes()
         }
         Command::ConfigurePool(_) => pb::ConfigurePoolResponse {
             receipt: p.receipt,
             stock: p.stock,
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::ConfigureWarehouse(_) => {
-            pb::ConfigureWarehouseResponse { receipt: p.receipt }.encode_to_vec()
+            pb::ConfigureWarehouseResponse { receipt: p.receipt }.to_bytes()
         }
-        Command::ConfigureSku(_) => pb::ConfigureSkuResponse { receipt: p.receipt }.encode_to_vec(),
+        Command::ConfigureSku(_) => pb::ConfigureSkuResponse { receipt: p.receipt }.to_bytes(),
         Command::MapChannelSkus(_) => pb::MapChannelSkusResponse {
             receipt: p.receipt,
             work_items_closed: i32::try_from(done.count).unwrap_or(i32::MAX),
         }
-        .encode_to_vec(),
+        .to_bytes(),
         Command::PublishPolicy(_) => pb::PublishPolicyResponse {
             receipt: p.receipt,
             policy_version: done.policy_version,
         }
-        .encode_to_vec(),
-        Command::IssueToken(_) => pb::IssueTokenResponse { receipt: p.receipt }.encode_to_vec(),
+        .to_bytes(),
+        Command::IssueToken(_) => pb::IssueTokenResponse { receipt: p.receipt }.to_bytes(),
         Command::RevokeToken(_) => pb::RevokeTokenResponse {
             receipt: p.receipt,
             revoked: i32::try_from(done.count).unwrap_or(i32::MAX),
         }
-        .encode_to_vec(),
-        Command::RegisterDevice(_) => {
-            pb::RegisterDeviceResponse { receipt: p.receipt }.encode_to_vec()
-        }
+        .to_bytes(),
+        Command::RegisterDevice(_) => pb::RegisterDeviceResponse { receipt: p.receipt }.to_bytes(),
         Command::ReconcileClock(_) => pb::ReconcileClockResponse {
             receipt: p.receipt,
             now: Some(timestamp(receipt.decided_at)),
         }
-        .encode_to_vec(),
+        .to_bytes(),
     }
 }
 
@@ -372,7 +370,7 @@ pub fn refused_outcome(
 
 #[must_use]
 pub fn batch(outcomes: Vec<pb::CommandOutcome>) -> Vec<u8> {
-    pb::BatchSubmitResponse { outcomes }.encode_to_vec()
+    pb::BatchSubmitResponse { outcomes }.to_bytes()
 }
 
 #[must_use]
@@ -380,5 +378,5 @@ pub fn stream_item(outcome: pb::CommandOutcome) -> Vec<u8> {
     pb::StreamSubmitResponse {
         outcome: Some(outcome),
     }
-    .encode_to_vec()
+    .to_bytes()
 }
