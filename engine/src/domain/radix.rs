@@ -112,72 +112,138 @@ impl<K: Key, V: Copy> Node<K, V> {
         }
     }
 
+    /// Follows the digits of a key without looking whether it agrees with what they skip:
+    /// the last branch on the way tells, and nearly always it does. Counts it on the way.
     fn insert(&mut self, key: K, value: V) -> Option<V> {
-        match self {
-            Self::Leaf(entries) => {
-                let place = entries.partition_point(|entry| entry.0 < key);
-                if let Some(entry) = entries.get_mut(place)
-                    && entry.0 == key
-                {
-                    return Some(std::mem::replace(&mut entry.1, value));
+        let (mut node, mut last) = (&mut *self, None);
+        let entries = loop {
+            match node {
+                Self::Leaf(entries) => break entries,
+                Self::Branch(branch) => {
+                    let digit = key.digit(branch.shift);
+                    branch.entries += 1;
+                    branch.present |= 1 << digit;
+                    last = Some((branch.like, branch.shift));
+                    node = &mut branch.children[digit];
                 }
-                if entries.len() == entries.capacity() {
-                    // Doubling would leave a quarter of all memory empty.
-                    entries.reserve_exact((entries.len() / 2).max(2));
-                }
-                entries.insert(place, (key, value));
-                if entries.len() > LEAF {
-                    *self = Branch::of_leaf(entries);
-                }
-                None
             }
-            Self::Branch(branch) if key.agrees_above(branch.like, branch.shift) => {
-                let digit = key.digit(branch.shift);
-                let replaced = branch.children[digit].insert(key, value);
-                branch.present |= 1 << digit;
-                branch.entries += u32::from(replaced.is_none());
-                replaced
+        };
+        if let Some((like, shift)) = last
+            && !key.agrees_above(like, shift)
+        {
+            self.recount(key, u32::MAX);
+            self.insert_above(key, value, key.parted_at(like));
+            return None;
+        }
+        let place = entries.partition_point(|entry| entry.0 < key);
+        if let Some(entry) = entries.get_mut(place)
+            && entry.0 == key
+        {
+            let before = std::mem::replace(&mut entry.1, value);
+            self.recount(key, u32::MAX);
+            return Some(before);
+        }
+        if entries.len() == entries.capacity() {
+            // Doubling would leave a quarter of all memory empty.
+            entries.reserve_exact((entries.len() / 2).max(2));
+        }
+        entries.insert(place, (key, value));
+        if entries.len() > LEAF {
+            *node = Branch::of_leaf(entries);
+        }
+        None
+    }
+
+    /// Adds an entry that differs, in the digit at `shift`, from all below the first branch
+    /// whose own digit is lower.
+    fn insert_above(&mut self, key: K, value: V, shift: u32) {
+        let mut node = self;
+        while node.begins_above(shift) {
+            let Self::Branch(branch) = node else { break };
+            branch.entries += 1;
+            node = &mut branch.children[key.digit(branch.shift)];
+        }
+        let Self::Branch(branch) = &*node else {
+            unreachable!("a branch with a lower digit was seen on the way")
+        };
+        let (like, entries) = (branch.like, branch.entries);
+        let mut parent = Branch::empty(key, shift);
+        parent.put(key, Self::Leaf(vec![(key, value)]), 1);
+        parent.put(like, std::mem::replace(node, Self::EMPTY), entries);
+        *node = Self::Branch(parent);
+    }
+
+    /// Takes back what a way down counted.
+    fn recount(&mut self, key: K, by: u32) {
+        let mut node = self;
+        while let Self::Branch(branch) = node {
+            let digit = key.digit(branch.shift);
+            branch.entries = branch.entries.wrapping_add(by);
+            if branch.children[digit].is_empty() {
+                branch.present &= !(1 << digit);
             }
-            Self::Branch(branch) => {
-                let (like, entries) = (branch.like, branch.entries);
-                let mut parent = Branch::empty(key, key.parted_at(like));
-                parent.put(key, Self::Leaf(vec![(key, value)]), 1);
-                parent.put(like, std::mem::replace(self, Self::EMPTY), entries);
-                *self = Self::Branch(parent);
-                None
-            }
+            node = &mut branch.children[digit];
         }
     }
 
+    /// Counts on the way down that an entry goes, and takes it back if it is not there.
     fn remove(&mut self, key: K) -> Option<V> {
-        match self {
+        self.gather();
+        let mut node = &mut *self;
+        while node.is_above(key) {
+            let Self::Branch(branch) = node else { break };
+            branch.entries -= 1;
+            node = &mut branch.children[key.digit(branch.shift)];
+            node.gather();
+        }
+        match node {
             Self::Leaf(entries) => {
                 let place = entries.partition_point(|entry| entry.0 < key);
-                let found = entries.get(place).is_some_and(|entry| entry.0 == key);
-                let (_, value) = found.then(|| entries.remove(place))?;
+                if entries.get(place).is_none_or(|entry| entry.0 != key) {
+                    self.recount(key, 1);
+                    return None;
+                }
+                let (_, value) = entries.remove(place);
                 if entries.len() * 4 < entries.capacity() {
                     entries.shrink_to(entries.len() * 2);
                 }
                 Some(value)
             }
             Self::Branch(branch) => {
-                let digit = key.digit(branch.shift);
-                let value = branch.children[digit].remove(key)?;
-                branch.entries -= 1;
-                if branch.children[digit].is_empty() {
-                    branch.present &= !(1 << digit);
-                }
-                if branch.entries as usize <= FEW {
-                    let mut left = Vec::with_capacity(FEW);
-                    self.give(&mut left);
-                    *self = Self::Leaf(left);
-                } else if branch.present.is_power_of_two() {
+                let value = branch.take(key.digit(branch.shift));
+                if branch.present.is_power_of_two() {
                     let only = branch.present.trailing_zeros() as usize;
-                    *self = std::mem::replace(&mut branch.children[only], Self::EMPTY);
+                    let only = std::mem::replace(&mut branch.children[only], Self::EMPTY);
+                    *node = only;
                 }
-                Some(value)
+                value
             }
         }
+    }
+
+    /// True if the way to a key goes on below it, to more than that key alone.
+    fn is_above(&self, key: K) -> bool {
+        matches!(self, Self::Branch(branch) if !branch.child(key).is_only(key))
+    }
+
+    fn begins_above(&self, shift: u32) -> bool {
+        matches!(self, Self::Branch(branch) if branch.shift > shift)
+    }
+
+    /// Makes a leaf of a branch of which one entry goes and few are left.
+    fn gather(&mut self) {
+        if let Self::Branch(branch) = self
+            && branch.entries as usize <= FEW + 1
+        {
+            let mut all = Vec::with_capacity(FEW + 1);
+            self.give(&mut all);
+            *self = Self::Leaf(all);
+        }
+    }
+
+    /// True if it is a leaf with this key alone.
+    fn is_only(&self, key: K) -> bool {
+        matches!(self, Self::Leaf(entries) if entries.len() == 1 && entries[0].0 == key)
     }
 
     /// Appends all entries in order.
@@ -205,6 +271,21 @@ impl<K: Key, V: Copy> Branch<K, V> {
         self.children[digit] = child;
         self.present |= 1 << digit;
         self.entries += entries;
+    }
+
+    /// The child that a key's digit leads to.
+    fn child(&self, key: K) -> &Node<K, V> {
+        &self.children[key.digit(self.shift)]
+    }
+
+    /// Takes a child with one entry away.
+    fn take(&mut self, digit: usize) -> Option<V> {
+        self.entries -= 1;
+        self.present &= !(1 << digit);
+        match std::mem::replace(&mut self.children[digit], Node::EMPTY) {
+            Node::Leaf(entries) => entries.first().map(|entry| entry.1),
+            Node::Branch(_) => None,
+        }
     }
 
     /// A branch of a leaf's entries: it has several, in order.
@@ -266,46 +347,74 @@ impl<K: Key, V: Copy> RadixMap<K, V> {
         self.root.first().copied()
     }
 
-    /// Entries from a key on. Each step is a search of its own.
+    /// Entries from a key on. Each is a search of its own, made when it is asked for.
     pub(crate) fn from(&self, key: K) -> impl Iterator<Item = (K, V)> {
-        std::iter::successors(self.at_or_after(key), |entry| {
-            self.at_or_after(entry.0.next()?)
-        })
+        self.walk(Some(key))
     }
 
     /// Entries behind a key.
     pub(crate) fn after(&self, key: K) -> impl Iterator<Item = (K, V)> {
-        key.next().into_iter().flat_map(|next| self.from(next))
+        self.walk(key.next())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, V)> {
-        self.first()
-            .into_iter()
-            .flat_map(|first| self.from(first.0))
+        self.walk(self.first().map(|first| first.0))
+    }
+
+    fn walk(&self, mut next: Option<K>) -> impl Iterator<Item = (K, V)> {
+        std::iter::from_fn(move || {
+            let entry = self.at_or_after(next?);
+            next = entry.and_then(|entry| entry.0.next());
+            entry
+        })
     }
 
     fn at_or_after(&self, key: K) -> Option<(K, V)> {
-        let (mut node, mut behind) = (&self.root, None);
-        let found = loop {
-            match node {
-                Node::Leaf(entries) => {
-                    let place = entries.partition_point(|entry| entry.0 < key);
-                    break entries.get(place);
-                }
-                Node::Branch(branch) if key.agrees_above(branch.like, branch.shift) => {
-                    let digit = key.digit(branch.shift);
-                    let later = u32::from(branch.present) >> digit >> 1;
-                    if later != 0 {
-                        behind =
-                            Some(&branch.children[digit + 1 + later.trailing_zeros() as usize]);
-                    }
-                    node = &branch.children[digit];
-                }
-                Node::Branch(branch) if key < branch.like => break node.first(),
-                Node::Branch(_) => break None,
+        let (mut node, mut last, mut behind) = (&self.root, None, None);
+        while let Node::Branch(branch) = node {
+            let digit = key.digit(branch.shift);
+            let later = branch.present & (u16::MAX - 1) << digit;
+            if later != 0 {
+                behind = Some((branch, later));
             }
+            last = Some(branch);
+            node = &branch.children[digit];
+        }
+        if let Some(last) = last
+            && !key.agrees_above(last.like, last.shift)
+        {
+            return self.beside(key, key.parted_at(last.like));
+        }
+        let Node::Leaf(entries) = node else {
+            unreachable!("all ways end at a leaf")
         };
-        found.or_else(|| behind?.first()).copied()
+        let place = entries.partition_point(|entry| entry.0 < key);
+        let next = || {
+            let (branch, later) = behind?;
+            branch.children[later.trailing_zeros() as usize].first()
+        };
+        entries.get(place).or_else(next).copied()
+    }
+
+    /// The first entry behind a key that differs, in the digit at `shift`, from all below
+    /// the first branch whose own digit is lower.
+    fn beside(&self, key: K, shift: u32) -> Option<(K, V)> {
+        let (mut node, mut behind) = (&self.root, None);
+        while let Node::Branch(branch) = node {
+            if branch.shift < shift {
+                if key < branch.like {
+                    return node.first().copied();
+                }
+                break;
+            }
+            let digit = key.digit(branch.shift);
+            let later = branch.present & (u16::MAX - 1) << digit;
+            if later != 0 {
+                behind = Some(&branch.children[later.trailing_zeros() as usize]);
+            }
+            node = &branch.children[digit];
+        }
+        behind?.first().copied()
     }
 }
 
