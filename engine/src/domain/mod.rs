@@ -15,6 +15,7 @@ pub mod names;
 pub mod orders;
 pub mod outcome;
 pub mod policy;
+pub(crate) mod radix;
 pub mod refusal;
 pub mod state;
 pub(crate) mod table;

@@ -690,7 +690,7 @@ impl Reading<'_> {
             }
         };
         let wanted = self.merchant.names.find(sku);
-        let has_sku = |due: &&Due| {
+        let has_sku = |due: &Due| {
             let order = self.merchant.orders.get(due.1);
             sku.is_empty()
                 || order.held_by(usize::from(due.2)).iter().any(|index| {
@@ -703,7 +703,6 @@ impl Reading<'_> {
             .holds_from(first)
             .filter(has_sku)
             .take(size + 1)
-            .copied()
             .collect();
         let more = dues.len() > size;
         dues.truncate(size);

@@ -395,7 +395,8 @@ fn indexes(state: &State) -> String {
         let pools: Vec<_> = (merchant.pools.iter())
             .map(|pool| {
                 let first = pool.next_to_end(Millis::MIN);
-                let lists = (&pool.waiting, &pool.promises);
+                let lists: (Vec<_>, Vec<_>) =
+                    (pool.waiting().collect(), pool.newest_promises().collect());
                 (pool.backordered, lists, pool.scheduled(), first)
             })
             .collect();

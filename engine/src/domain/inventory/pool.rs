@@ -1,11 +1,11 @@
 //! One pool: counters, batches, the deadlines of its held units, its promises.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::counters::Counters;
 use crate::domain::names::NameId;
+use crate::domain::radix::{RadixMap, RadixSet, from_time, to_time};
 use crate::domain::time::Millis;
 use crate::domain::words::Bucket;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,29 @@ pub type DeadlineKey = (Millis, u32, u16);
 /// A promise as the pool knows it: order, index of the promise. Orders are
 /// numbered by birth, so the last key is the newest promise.
 pub type PromiseKey = (u32, u16);
+
+/// From high to low: 64 bits of the instant, 32 of the order, 16 of the hold.
+fn number_of((deadline, order, hold): DeadlineKey) -> u128 {
+    u128::from(from_time(deadline)) << 48 | u128::from(order) << 16 | u128::from(hold)
+}
+
+fn deadline_of(number: u128) -> DeadlineKey {
+    let deadline = to_time((number >> 48) as u64);
+    (deadline, (number >> 16) as u32, number as u16)
+}
+
+/// The last number that a deadline at `now` can have.
+fn last_of(now: Millis) -> u128 {
+    number_of((now, u32::MAX, u16::MAX))
+}
+
+fn promise_number((order, promise): PromiseKey) -> u64 {
+    u64::from(order) << 16 | u64::from(promise)
+}
+
+fn promise_of(number: u64) -> PromiseKey {
+    ((number >> 16) as u32, number as u16)
+}
 
 /// Units of one batch, by bucket. AVAILABLE means not pinned to any promise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,11 +92,11 @@ pub struct Pool {
     /// First to expire first.
     pub batches: Vec<Batch>,
     /// Promises that wait for units, oldest first.
-    pub waiting: BTreeSet<PromiseKey>,
-    /// Held and allocated promises, oldest first.
-    pub promises: BTreeSet<PromiseKey>,
+    waiting: RadixSet<u64>,
+    /// Held and allocated promises, newest first: their numbers turned over.
+    promises: RadixSet<u64>,
     /// Held units by deadline.
-    deadlines: BTreeMap<DeadlineKey, i64>,
+    deadlines: RadixMap<u128, i64>,
     /// Held units whose deadline is at or before `lapsed_upto`: they are free,
     /// although their release is not written yet (H8).
     lapsed: i64,
@@ -91,9 +114,9 @@ impl Pool {
             backorder_limit: 0,
             buffers: BTreeMap::new(),
             batches: Vec::new(),
-            waiting: BTreeSet::new(),
-            promises: BTreeSet::new(),
-            deadlines: BTreeMap::new(),
+            waiting: RadixSet::new(),
+            promises: RadixSet::new(),
+            deadlines: RadixMap::new(),
             lapsed: 0,
             lapsed_upto: Millis::MIN,
         }
@@ -102,23 +125,15 @@ impl Pool {
     /// Held units that are free at `now` although nobody wrote it yet.
     #[must_use]
     pub fn due(&self, now: Millis) -> i64 {
+        let upto = last_of(now);
+        let is_due = |(key, _): &(u128, i64)| *key <= upto;
         if now <= self.lapsed_upto {
-            return self
-                .deadlines
-                .range(..=(now, u32::MAX, u16::MAX))
-                .map(|(_, units)| units)
-                .sum();
+            let due = self.deadlines.iter().take_while(is_due);
+            return due.map(|(_, units)| units).sum();
         }
-        let later = (
-            Bound::Excluded((self.lapsed_upto, u32::MAX, u16::MAX)),
-            Bound::Included((now, u32::MAX, u16::MAX)),
-        );
-        self.lapsed
-            + self
-                .deadlines
-                .range(later)
-                .map(|(_, units)| units)
-                .sum::<i64>()
+        let later = self.deadlines.after(last_of(self.lapsed_upto));
+        let later = later.take_while(is_due).map(|(_, units)| units);
+        self.lapsed + later.sum::<i64>()
     }
 
     /// Remembers what lapsed until `now`, so that the next look is short.
@@ -139,25 +154,23 @@ impl Pool {
     /// The hold that lapsed first, if one has by `now`.
     #[must_use]
     pub fn first_due(&self, now: Millis) -> Option<DeadlineKey> {
-        self.deadlines
-            .keys()
-            .next()
-            .copied()
-            .filter(|(deadline, _, _)| *deadline <= now)
+        let (key, _) = self.deadlines.first()?;
+        Some(deadline_of(key)).filter(|(deadline, _, _)| *deadline <= now)
     }
 
     /// The live hold whose units come free first, for a refusal's facts.
     #[must_use]
     pub fn next_to_end(&self, now: Millis) -> Option<DeadlineKey> {
-        self.deadlines
-            .range((Bound::Excluded((now, u32::MAX, u16::MAX)), Bound::Unbounded))
-            .next()
-            .map(|(key, _)| *key)
+        let (key, _) = self.deadlines.after(last_of(now)).next()?;
+        Some(deadline_of(key))
     }
 
     pub(crate) fn schedule(&mut self, key: DeadlineKey, units: i64) {
         if units != 0 {
-            *self.deadlines.entry(key).or_default() += units;
+            let number = number_of(key);
+            if let Some(before) = self.deadlines.insert(number, units) {
+                self.deadlines.insert(number, before + units);
+            }
             if key.0 <= self.lapsed_upto {
                 self.lapsed += units;
             }
@@ -168,14 +181,12 @@ impl Pool {
         if units == 0 {
             return;
         }
-        let left = self
-            .deadlines
-            .get_mut(&key)
-            .expect("scheduled units stay until they are unscheduled");
-        *left -= units;
-        debug_assert!(*left >= 0, "unscheduled more than was scheduled");
-        if *left == 0 {
-            self.deadlines.remove(&key);
+        let number = number_of(key);
+        let scheduled = self.deadlines.remove(number);
+        let left = scheduled.expect("scheduled units stay until they are unscheduled") - units;
+        debug_assert!(left >= 0, "unscheduled more than was scheduled");
+        if left != 0 {
+            self.deadlines.insert(number, left);
         }
         if key.0 <= self.lapsed_upto {
             self.lapsed -= units;
@@ -185,7 +196,39 @@ impl Pool {
     /// Held units by the pool's own schedule, for the audit.
     #[must_use]
     pub fn scheduled(&self) -> i64 {
-        self.deadlines.values().sum()
+        self.deadlines.iter().map(|(_, units)| units).sum()
+    }
+
+    pub(crate) fn put_promise(&mut self, key: PromiseKey, waits: bool) {
+        let number = promise_number(key);
+        self.promises.insert(!number, ());
+        if waits {
+            self.waiting.insert(number, ());
+        }
+    }
+
+    pub(crate) fn lift_promise(&mut self, key: PromiseKey, waits: bool) {
+        let number = promise_number(key);
+        self.promises.remove(!number);
+        if waits {
+            self.waiting.remove(number);
+        }
+    }
+
+    /// Promises that wait for units, oldest first.
+    pub fn waiting(&self) -> impl Iterator<Item = PromiseKey> {
+        self.waiting.iter().map(|(number, ())| promise_of(number))
+    }
+
+    /// The promise that has waited longest.
+    #[must_use]
+    pub fn first_waiting(&self) -> Option<PromiseKey> {
+        self.waiting.first().map(|(number, ())| promise_of(number))
+    }
+
+    /// Held and allocated promises, newest first.
+    pub fn newest_promises(&self) -> impl Iterator<Item = PromiseKey> {
+        self.promises.iter().map(|(number, ())| promise_of(!number))
     }
 
     #[must_use]

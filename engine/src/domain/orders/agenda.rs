@@ -1,11 +1,12 @@
 //! The agenda: what each role does now, most urgent first, without a scan.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 
 use super::OrderId;
 use super::lifecycle::Role;
 use crate::domain::names::NameId;
+use crate::domain::radix::{RadixSet, from_time, to_time};
 use crate::domain::time::Millis;
 use crate::domain::words::Urgency;
 
@@ -29,6 +30,24 @@ impl Task {
             due_at,
             order,
             parcel,
+        }
+    }
+
+    /// From high to low: 16 bits of the urgency, 64 of the instant, 32 of the order, 16 of
+    /// the parcel.
+    fn key(self) -> u128 {
+        u128::from(self.urgency_rank) << 112
+            | u128::from(from_time(self.due_at)) << 48
+            | u128::from(self.order) << 16
+            | u128::from(self.parcel)
+    }
+
+    fn of_key(key: u128) -> Self {
+        Self {
+            urgency_rank: (key >> 112) as u8,
+            due_at: to_time((key >> 48) as u64),
+            order: (key >> 16) as OrderId,
+            parcel: key as u16,
         }
     }
 
@@ -58,7 +77,7 @@ impl Task {
 /// Queues by role and warehouse.
 #[derive(Debug, Default)]
 pub struct Agenda {
-    queues: BTreeMap<(u8, NameId), BTreeSet<Task>>,
+    queues: BTreeMap<(u8, NameId), RadixSet<u128>>,
 }
 
 impl Agenda {
@@ -67,7 +86,7 @@ impl Agenda {
             self.queues
                 .entry((role.number(), warehouse))
                 .or_default()
-                .insert(task);
+                .insert(task.key(), ());
         }
     }
 
@@ -77,8 +96,8 @@ impl Agenda {
                 debug_assert!(false, "{role} has no queue for {task:?}");
                 continue;
             };
-            let found = queue.get_mut().remove(&task);
-            debug_assert!(found, "{task:?} of {role} was not on the agenda");
+            let found = queue.get_mut().remove(task.key());
+            debug_assert!(found.is_some(), "{task:?} of {role} was not on the agenda");
             if queue.get().is_empty() {
                 queue.remove();
             }
@@ -103,21 +122,21 @@ impl Agenda {
         after: Option<Task>,
         limit: usize,
     ) -> Vec<Task> {
-        use std::ops::Bound;
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        // A rank is small, so that every task has a number behind it.
+        let from = after.map_or(0, |task| task.key() + 1);
         let mut heads: Vec<_> = self
             .queues_of(role, warehouse)
-            .map(|(_, queue)| queue.range((from, Bound::Unbounded)).peekable())
+            .map(|(_, queue)| queue.from(from).peekable())
             .collect();
         let mut tasks = Vec::with_capacity(limit.min(64));
         while tasks.len() < limit {
             let best = heads
                 .iter_mut()
-                .filter_map(|head| head.peek().copied().map(|task| (*task, head)))
-                .min_by_key(|(task, _)| *task);
-            let Some((task, head)) = best else { break };
+                .filter_map(|head| head.peek().copied().map(|(key, ())| (key, head)))
+                .min_by_key(|(key, _)| *key);
+            let Some((key, head)) = best else { break };
             head.next();
-            tasks.push(task);
+            tasks.push(Task::of_key(key));
         }
         tasks
     }
@@ -126,7 +145,7 @@ impl Agenda {
         &self,
         role: Role,
         warehouse: NameId,
-    ) -> impl Iterator<Item = (&(u8, NameId), &BTreeSet<Task>)> {
+    ) -> impl Iterator<Item = (&(u8, NameId), &RadixSet<u128>)> {
         let (low, high) = if warehouse == 0 {
             (0, NameId::MAX)
         } else {

@@ -67,11 +67,11 @@ impl State {
             let due = merchant
                 .closed
                 .iter()
-                .take_while(|(at, _)| *at + after <= now || planted!(ArchiveEarly));
+                .take_while(|(at, _)| at + after <= now || planted!(ArchiveEarly));
             found.extend(due.take(limit - found.len()).map(|(_, id)| Archived {
                 merchant: number,
-                id: *id,
-                order: merchant.orders.get(*id).clone(),
+                id,
+                order: merchant.orders.get(id).clone(),
             }));
         }
         found.sort_unstable_by_key(|archived| (archived.merchant, archived.id));

@@ -261,7 +261,7 @@ impl Merchant {
         let closed = i64::try_from(closed.count()).unwrap_or(i64::MAX);
         let misplaced = self.orders.iter().find(|(id, order)| {
             let at = order.closed_at().unwrap_or(0);
-            order.listed.0 != at || (at != 0) != self.closed.contains(&(at, *id))
+            order.listed.0 != at || (at != 0) != self.closed.contains(at, *id)
         });
         if let Some((_, order)) = misplaced {
             findings.push(Finding {

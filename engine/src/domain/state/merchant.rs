@@ -4,7 +4,7 @@
 //! hold or parcel out, change it, put it back. Nothing else touches them, so
 //! they cannot drift from what they index.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use smallvec::SmallVec;
 
@@ -19,6 +19,7 @@ use crate::domain::orders::index::Orders;
 use crate::domain::orders::lifecycle::Node;
 use crate::domain::orders::order::{Listed, Order};
 use crate::domain::policy::Policy;
+use crate::domain::radix::{RadixSet, from_time, to_time};
 use crate::domain::time::Millis;
 use crate::domain::words::{Flag, HoldState, OrderStatus};
 use crate::planted::planted;
@@ -60,7 +61,41 @@ pub struct Merchant {
     /// An order with two live holds stands there twice.
     pub buyers: HashMap<u64, SmallVec<[OrderId; 2]>>,
     /// Orders that are over, by [`Order::closed_at`](crate::domain::orders::order::Order).
-    pub(super) closed: BTreeSet<(Millis, OrderId)>,
+    pub(super) closed: Closed,
+}
+
+/// Orders that are over, by when and then by age.
+#[derive(Debug, Default)]
+pub(super) struct Closed {
+    orders: RadixSet<u128>,
+}
+
+impl Closed {
+    fn key(at: Millis, id: OrderId) -> u128 {
+        u128::from(from_time(at)) << 32 | u128::from(id)
+    }
+
+    fn add(&mut self, at: Millis, id: OrderId) {
+        self.orders.insert(Self::key(at, id), ());
+    }
+
+    fn remove(&mut self, at: Millis, id: OrderId) {
+        self.orders.remove(Self::key(at, id));
+    }
+
+    pub(super) fn contains(&self, at: Millis, id: OrderId) -> bool {
+        self.orders.contains(Self::key(at, id))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// When each was over, and its id.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Millis, OrderId)> {
+        let keys = self.orders.iter();
+        keys.map(|(key, ())| (to_time((key >> 32) as u64), key as OrderId))
+    }
 }
 
 impl Merchant {
@@ -79,7 +114,7 @@ impl Merchant {
             agenda: Agenda::default(),
             totals: Totals::default(),
             buyers: HashMap::new(),
-            closed: BTreeSet::new(),
+            closed: Closed::default(),
         }
     }
 
@@ -127,7 +162,7 @@ impl Merchant {
             return;
         }
         let key = self.deadline_key(order, hold);
-        self.due.remove(&(key.0, order, key.2, DueKind::HoldEnds));
+        self.due.remove((key.0, order, key.2, DueKind::HoldEnds));
         self.totals.live_holds -= 1;
         let order_ref = self.orders.get(order);
         for index in order_ref.held_by(hold) {
@@ -205,7 +240,7 @@ impl Merchant {
             if add {
                 self.due.add(due);
             } else {
-                self.due.remove(&due);
+                self.due.remove(due);
             }
         }
     }
@@ -215,9 +250,8 @@ impl Merchant {
         let promise = &self.orders.get(order).promises[index];
         if promise.is_open() {
             let pool = &mut self.pools[promise.pool as usize];
-            pool.promises.remove(&(order, index16(index)));
+            pool.lift_promise((order, index16(index)), promise.backordered > 0);
             if promise.backordered > 0 {
-                pool.waiting.remove(&(order, index16(index)));
                 pool.backordered -= i64::from(promise.backordered);
             }
         }
@@ -228,9 +262,8 @@ impl Merchant {
         let promise = &self.orders.get(order).promises[index];
         if promise.is_open() {
             let pool = &mut self.pools[promise.pool as usize];
-            pool.promises.insert((order, index16(index)));
+            pool.put_promise((order, index16(index)), promise.backordered > 0);
             if promise.backordered > 0 {
-                pool.waiting.insert((order, index16(index)));
                 pool.backordered += i64::from(promise.backordered);
             }
         }
@@ -286,10 +319,10 @@ impl Merchant {
             return;
         }
         if was != 0 {
-            self.closed.remove(&(was, id));
+            self.closed.remove(was, id);
         }
         if is != 0 {
-            self.closed.insert((is, id));
+            self.closed.add(is, id);
         }
     }
 
@@ -300,7 +333,7 @@ impl Merchant {
         if listed_at == 0 {
             return None;
         }
-        self.closed.remove(&(listed_at, id));
+        self.closed.remove(listed_at, id);
         self.orders.take(id)
     }
 

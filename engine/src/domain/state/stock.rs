@@ -90,7 +90,7 @@ impl Tx<'_> {
         loop {
             let target = self.m().pool(pool);
             let free = target.counters.get(Bucket::Available);
-            let Some((order, index)) = target.waiting.first().copied().filter(|_| free > 0) else {
+            let Some((order, index)) = target.first_waiting().filter(|_| free > 0) else {
                 return filled;
             };
             let promise = &self.order(order).promises[usize::from(index)];
@@ -270,8 +270,7 @@ impl Tx<'_> {
     fn mark_short(&mut self, pool: PoolId, batch: NameId, mut missing: i64) -> Vec<ShortView> {
         let mut views = Vec::new();
         for bucket in [Bucket::Held, Bucket::Allocated] {
-            let newest: Vec<(OrderId, u16)> =
-                self.m().pool(pool).promises.iter().rev().copied().collect();
+            let newest: Vec<(OrderId, u16)> = self.m().pool(pool).newest_promises().collect();
             let newest = if planted!(OldestGoesShort) {
                 newest.into_iter().rev().collect()
             } else {

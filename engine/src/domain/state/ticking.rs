@@ -129,7 +129,7 @@ impl State {
 impl Tx<'_> {
     /// Lets the first due thing happen, if its time has come.
     fn next_due(&mut self) -> bool {
-        let first = self.m().due.first().copied();
+        let first = self.m().due.first();
         let Some((at, order, place, kind)): Option<Due> = first else {
             return false;
         };

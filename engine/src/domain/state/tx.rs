@@ -243,13 +243,7 @@ impl<'a> Tx<'a> {
     /// not depend on how far the ticker has come.
     pub(super) fn free(&mut self, pool: PoolId) -> i64 {
         let now = self.deadline_now;
-        let waiting: Vec<OrderId> = self
-            .m()
-            .pool(pool)
-            .waiting
-            .iter()
-            .map(|key| key.0)
-            .collect();
+        let waiting: Vec<OrderId> = self.m().pool(pool).waiting().map(|key| key.0).collect();
         for order in waiting {
             self.settle(order);
         }
