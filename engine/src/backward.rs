@@ -116,9 +116,15 @@ impl Backward {
     #[inline]
     pub fn number(&mut self, tag: u32, value: u64) {
         if value != 0 {
-            self.varint(value);
-            self.key(tag, VARINT);
+            self.present(tag, value);
         }
+    }
+
+    /// A number that is there, if it is 0 too.
+    #[inline]
+    pub fn present(&mut self, tag: u32, value: u64) {
+        self.varint(value);
+        self.key(tag, VARINT);
     }
 
     /// Eight bytes that are not all 0.

@@ -159,7 +159,10 @@ impl Told {
                 },
                 None => return Err(self.unknown()),
             },
-            (Shape::Optional, _) => return Err(self.unknown()),
+            (Shape::Optional, _) => match number(quote!((*one))) {
+                Some(value) => quote!(if let Some(one) = &#field { out.present(#tag, #value); }),
+                None => return Err(self.unknown()),
+            },
         };
         Ok(made)
     }

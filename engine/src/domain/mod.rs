@@ -9,6 +9,7 @@
 pub mod calendar;
 pub(crate) mod closed_enum;
 pub mod command;
+pub mod digest;
 pub mod event;
 pub mod inventory;
 pub mod names;

@@ -17,6 +17,7 @@ use crate::domain::command::{
     ResumeParcel, RevokeToken, SkuMapping, SplitParcel, StartPayment, Submission, SuspendParcel,
     order_of,
 };
+use crate::domain::digest::hash128;
 use crate::domain::orders::lifecycle::{Node, Role};
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::words::{Bucket, OrderStatus, SourceChannel, Urgency};
@@ -151,14 +152,7 @@ impl WatchQuery {
 /// The key under which a request is remembered.
 #[must_use]
 pub fn request_key(merchant: &str, caller: &str, method: &str, request_id: &str) -> u128 {
-    let mut hasher = blake3::Hasher::new();
-    for part in [merchant, caller, method, request_id] {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
-    let hash = hasher.finalize();
-    let (start, _) = (hash.as_bytes().split_first_chunk()).expect("a hash has 32 bytes");
-    u128::from_le_bytes(*start)
+    hash128(&[merchant, caller, method, request_id].map(str::as_bytes))
 }
 
 /// Who calls.

@@ -37,6 +37,9 @@ pub fn note(path: impl Display, value: String) -> Result<String, Refusal> {
 }
 
 fn text(path: impl Display, value: String, limit: usize) -> Result<String, Refusal> {
+    if value.is_empty() {
+        return Ok(value);
+    }
     if value.len() > limit {
         return Err(Refusal::field(
             path,
@@ -44,8 +47,9 @@ fn text(path: impl Display, value: String, limit: usize) -> Result<String, Refus
             format!("at most {limit} bytes"),
         ));
     }
-    let is_plain = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    if !is_plain && let Some(control) = value.chars().find(|c| c.is_control()) {
+    if !is_plain(&value)
+        && let Some(control) = value.chars().find(|c| c.is_control())
+    {
         return Err(Refusal::field(
             path,
             format!(
@@ -58,9 +62,15 @@ fn text(path: impl Display, value: String, limit: usize) -> Result<String, Refus
     Ok(value)
 }
 
+/// Printable ASCII alone. Every byte is looked at, so that many are at once.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| (0x20..0x7f).contains(&byte);
+    text.bytes().fold(true, |all, byte| all & plain(byte))
+}
+
 /// An order number also must not hold the separators of parcel and hold ids.
 pub fn order_number(path: impl Display, value: String) -> Result<String, Refusal> {
-    if value.contains(['/', '#']) {
+    if value.bytes().any(|byte| matches!(byte, b'/' | b'#')) {
         return Err(Refusal::field(path, &value, "a number without '/' and '#'"));
     }
     name(path, value)
@@ -119,9 +129,7 @@ pub fn word<T: Copy + Display>(
 
 /// 1 to 128 printable ASCII characters.
 pub fn request_id(value: &str) -> Result<(), Refusal> {
-    if (1..=MAX_NAME).contains(&value.len())
-        && value.bytes().all(|byte| (0x20..0x7f).contains(&byte))
-    {
+    if (1..=MAX_NAME).contains(&value.len()) && is_plain(value) {
         return Ok(());
     }
     Err(Refusal::new(RefusalCode::RequestIdInvalid)

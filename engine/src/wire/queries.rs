@@ -8,12 +8,12 @@ use super::fields::{timestamp, timestamp_or_none};
 use super::pb;
 use super::reply::durability;
 use crate::domain::inventory::PoolId;
-use crate::domain::orders::OrderId;
 use crate::domain::orders::agenda::Task;
 use crate::domain::orders::due::{Due, DueKind};
 use crate::domain::orders::lifecycle::{NODES, Node, Role};
 use crate::domain::orders::order::Order;
 use crate::domain::orders::parcel::{Parcel, Step};
+use crate::domain::orders::{OrderId, part_id};
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::state::{Merchant, State};
 use crate::domain::time::{Millis, SECOND};
@@ -408,7 +408,7 @@ impl Reading<'_> {
         let state = self.parcel_state(task.order, index);
         pb::WorkItem {
             parcel_id: state.parcel_id,
-            order_number: order.number.to_string(),
+            order_number: String::from(&*order.number),
             warehouse: state.warehouse,
             node: state.node,
             urgency: order.urgency.number().into(),
@@ -499,8 +499,8 @@ impl Reading<'_> {
         });
         let lapsed = hold.is_lapsed(self.now);
         pb::Hold {
-            hold_id: format!("{}#{}", order.number, index + 1),
-            order_number: order.number.to_string(),
+            hold_id: part_id(&order.number, '#', index + 1),
+            order_number: String::from(&*order.number),
             state: self
                 .merchant
                 .hold_state(id, index, self.now)

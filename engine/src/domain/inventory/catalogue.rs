@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::domain::calendar::Calendar;
 use crate::domain::event::Component;
-use crate::domain::names::NameId;
+use crate::domain::names::{ByName, NameId};
 use serde::{Deserialize, Serialize};
 
 /// A warehouse as sourcing and deadlines see it.
@@ -51,12 +51,12 @@ pub struct ChannelCode {
 #[derive(Debug, Default)]
 pub struct Catalogue {
     pub warehouses: BTreeMap<NameId, Warehouse>,
-    pub skus: HashMap<NameId, Sku>,
+    pub skus: ByName<Sku>,
     pub mappings: HashMap<ChannelCode, NameId>,
     /// Channel SKUs that orders named and nobody has mapped, with the orders.
     pub unmapped: BTreeMap<(u8, NameId, NameId, NameId), BTreeSet<Box<str>>>,
     /// Warehouse of each device in service.
-    pub devices: HashMap<NameId, NameId>,
+    pub devices: ByName<NameId>,
 }
 
 impl Catalogue {

@@ -2,6 +2,8 @@
 //!
 //! Pure choice over what the caller offers; nothing is held here.
 
+use smallvec::SmallVec;
+
 use super::PoolId;
 use crate::domain::names::NameId;
 use crate::domain::policy::SourcingRule;
@@ -34,6 +36,9 @@ pub struct Offer {
     pub distance: u32,
 }
 
+/// The pools that could serve one demand; most SKUs lie in one.
+pub type Offers = SmallVec<[Offer; 1]>;
+
 /// Units taken from one pool for one demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Take {
@@ -61,18 +66,20 @@ pub struct Missing {
 /// Every demand that no combination of its offers can meet.
 pub fn choose(
     demands: &[Demand],
-    offers: &[Vec<Offer>],
+    offers: &[Offers],
     rule: SourcingRule,
     allow_split: bool,
 ) -> Result<Vec<Take>, Vec<Missing>> {
-    let ranked: Vec<Vec<Offer>> = offers.iter().map(|offers| ranked(offers, rule)).collect();
+    let ranked: SmallVec<[Offers; 4]> = offers.iter().map(|offers| ranked(offers, rule)).collect();
     if !allow_split && let Some(takes) = single_warehouse(demands, &ranked) {
         return Ok(takes);
     }
     let mut takes: Vec<Take> = Vec::with_capacity(demands.len());
     let mut missing = Vec::new();
     for index in pinned_first(demands) {
-        let left_over = left_over(&ranked[index], &takes);
+        let left_over: Offers = (ranked[index].iter())
+            .map(|offer| left_over(*offer, &takes))
+            .collect();
         match spread(index, demands[index].quantity, &left_over) {
             Ok(some) => takes.extend(some),
             Err(lack) => missing.push(lack),
@@ -89,8 +96,8 @@ pub fn choose(
 
 /// Best first. Ties go to the warehouse that was named first, so that the
 /// choice never depends on chance.
-fn ranked(offers: &[Offer], rule: SourcingRule) -> Vec<Offer> {
-    let mut ranked = offers.to_vec();
+fn ranked(offers: &[Offer], rule: SourcingRule) -> Offers {
+    let mut ranked = Offers::from_slice(offers);
     ranked.sort_by_key(|offer| match rule {
         SourcingRule::Priority => (i64::from(offer.rank), 0, offer.warehouse),
         SourcingRule::MostStock => (-offer.free, offer.rank, offer.warehouse),
@@ -106,21 +113,18 @@ fn pinned_first(demands: &[Demand]) -> Vec<usize> {
     order
 }
 
-/// The offers less what earlier demands of this order took from the same pools.
-fn left_over(offers: &[Offer], takes: &[Take]) -> Vec<Offer> {
-    let mut offers = offers.to_vec();
-    for offer in &mut offers {
-        for take in takes.iter().filter(|take| take.pool == offer.pool) {
-            offer.free -= take.quantity;
-            offer.backorder_room -= take.backordered;
-        }
+/// An offer less what earlier demands of this order took from the same pool.
+fn left_over(mut offer: Offer, takes: &[Take]) -> Offer {
+    for take in takes.iter().filter(|take| take.pool == offer.pool) {
+        offer.free -= take.quantity;
+        offer.backorder_room -= take.backordered;
     }
-    offers
+    offer
 }
 
 /// The best warehouse that has everything free, in the order of the first
 /// demand that leaves a choice. Pinned demands stay where they are pinned.
-fn single_warehouse(demands: &[Demand], ranked: &[Vec<Offer>]) -> Option<Vec<Take>> {
+fn single_warehouse(demands: &[Demand], ranked: &[Offers]) -> Option<Vec<Take>> {
     let open = demands.iter().position(|demand| demand.warehouse == 0)?;
     ranked[open].iter().find_map(|candidate| {
         let mut takes: Vec<Take> = Vec::with_capacity(demands.len());
@@ -130,9 +134,9 @@ fn single_warehouse(demands: &[Demand], ranked: &[Vec<Offer>]) -> Option<Vec<Tak
             } else {
                 demand.warehouse
             };
-            let offer = left_over(&ranked[index], &takes)
-                .into_iter()
-                .find(|offer| offer.warehouse == home && offer.free >= demand.quantity)?;
+            let offer = ranked[index].iter().find(|offer| {
+                offer.warehouse == home && left_over(**offer, &takes).free >= demand.quantity
+            })?;
             takes.push(Take {
                 demand: index,
                 pool: offer.pool,
@@ -190,6 +194,8 @@ fn spread(index: usize, quantity: i64, ranked: &[Offer]) -> Result<Vec<Take>, Mi
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec as offers;
+
     use super::*;
 
     fn demand(sku: NameId, quantity: i64) -> Demand {
@@ -223,9 +229,9 @@ mod tests {
     #[test]
     fn one_warehouse_with_everything_is_preferred_over_a_better_ranked_split() {
         let demands = [demand(1, 2), demand(2, 1)];
-        let offers = [
-            vec![offer(0, 10, 5, 0), offer(1, 20, 5, 1)],
-            vec![offer(3, 20, 5, 1)],
+        let offers: [Offers; 2] = [
+            offers![offer(0, 10, 5, 0), offer(1, 20, 5, 1)],
+            offers![offer(3, 20, 5, 1)],
         ];
         let takes = choose(&demands, &offers, SourcingRule::Priority, false).expect("enough");
         assert_eq!(homes(&takes), [(20, 2), (20, 1)]);
@@ -239,7 +245,7 @@ mod tests {
         near.distance = 1;
         let mut far = offer(1, 20, 9, 0);
         far.distance = 5;
-        let offers = [vec![near, far]];
+        let offers: [Offers; 1] = [offers![near, far]];
         let by = |rule| homes(&choose(&[demand(1, 2)], &offers, rule, false).expect("enough"));
         assert_eq!(by(SourcingRule::MostStock), [(20, 2)]);
         assert_eq!(by(SourcingRule::Nearest), [(10, 2)]);
@@ -249,7 +255,11 @@ mod tests {
     #[test]
     fn every_short_demand_is_named() {
         let demands = [demand(1, 4), demand(2, 1), demand(3, 9)];
-        let offers = [vec![offer(0, 10, 3, 0)], vec![offer(1, 10, 5, 0)], vec![]];
+        let offers: [Offers; 3] = [
+            offers![offer(0, 10, 3, 0)],
+            offers![offer(1, 10, 5, 0)],
+            offers![],
+        ];
         let missing = choose(&demands, &offers, SourcingRule::Priority, false).expect_err("short");
         assert_eq!(
             missing,
@@ -266,9 +276,9 @@ mod tests {
             warehouse: 10,
             ..demand(1, 2)
         };
-        let offers = [
-            vec![offer(0, 10, 3, 0), offer(1, 20, 5, 1)],
-            vec![offer(0, 10, 3, 0)],
+        let offers: [Offers; 2] = [
+            offers![offer(0, 10, 3, 0), offer(1, 20, 5, 1)],
+            offers![offer(0, 10, 3, 0)],
         ];
         for allow_split in [false, true] {
             let takes = choose(
@@ -293,7 +303,7 @@ mod tests {
         limited.backorder_room = 4;
         let takes = choose(
             &[demand(1, 6)],
-            &[vec![limited, offer(1, 20, 1, 1)]],
+            &[offers![limited, offer(1, 20, 1, 1)]],
             SourcingRule::Priority,
             false,
         )

@@ -6,9 +6,10 @@
 use smallvec::SmallVec;
 
 use super::merchant::{Merchant, index16};
-use super::units::{hash64, narrow};
+use super::units::narrow;
 use super::{State, Token};
 use crate::domain::calendar::{Calendar, Day, Window};
+use crate::domain::digest::hash64;
 use crate::domain::event::{
     BackorderFilled, BatchPinned, EngineStarted, Entry, Event, EvidenceKept, HoldAmended,
     HoldConfirmed, HoldPlaced, Movement, OrderPlaced, ParcelAdvanced, ParcelCancelled,
@@ -1091,7 +1092,8 @@ fn window(triple: &[i32]) -> Result<Window, String> {
 }
 
 fn channel_order_id(number: &str, given: &str) -> ChannelOrderId {
-    let suffix = number.rfind(':').map(|colon| colon + 1);
+    let colon = number.bytes().rposition(|byte| byte == b':');
+    let suffix = colon.map(|colon| colon + 1);
     match (given, suffix) {
         ("", None) => ChannelOrderId::None,
         ("", Some(from)) => {

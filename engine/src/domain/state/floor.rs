@@ -10,9 +10,9 @@ use crate::domain::event::{
     ParcelResumed, ParcelSplit, ParcelSuspended, PromiseUnits, Rehomed,
 };
 use crate::domain::names::NameId;
-use crate::domain::orders::OrderId;
 use crate::domain::orders::lifecycle::{Edge, Node};
 use crate::domain::orders::parcel::Step;
+use crate::domain::orders::{OrderId, part_id};
 use crate::domain::outcome::Done;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::time::{MINUTE, Millis, rfc3339};
@@ -83,7 +83,7 @@ impl Tx<'_> {
         advance: &AdvanceParcel,
     ) -> Result<(), Refusal> {
         let parcel = self.parcel(id, index);
-        let parcel_id = self.parcel_id(id, index);
+        let parcel_id = || self.parcel_id(id, index);
         if parcel.status == OrderStatus::Cancelled {
             let instruction = if parcel.flags.has(Flag::PutbackOpen) {
                 "放入退货框 (put it into the returns bin)"
@@ -91,13 +91,13 @@ impl Tx<'_> {
                 "不要处理 (leave it alone)"
             };
             return Err(Refusal::new(RefusalCode::ParcelCancelled)
-                .fact("parcel_id", parcel_id)
+                .fact("parcel_id", parcel_id())
                 .fact("instruction", instruction));
         }
         let expected = advance.expected_version != 0 && !planted!(IgnoreVersion);
         if expected && advance.expected_version != parcel.version {
             return Err(Refusal::new(RefusalCode::VersionConflict)
-                .fact("parcel_id", parcel_id)
+                .fact("parcel_id", parcel_id())
                 .fact("expected_version", advance.expected_version)
                 .fact("current_version", parcel.version)
                 .fact("current", parcel.node)
@@ -157,23 +157,23 @@ impl Tx<'_> {
         advance: &AdvanceParcel,
     ) -> Result<(), Refusal> {
         let parcel = self.parcel(id, index);
-        let parcel_id = self.parcel_id(id, index);
+        let parcel_id = || self.parcel_id(id, index);
         let home = self.m().names.text(parcel.warehouse);
         if !advance.warehouse.is_empty() && advance.warehouse != home {
             return Err(Refusal::new(RefusalCode::WarehouseMismatch)
-                .fact("parcel_id", parcel_id)
+                .fact("parcel_id", parcel_id())
                 .fact("warehouse", home)
                 .fact("given", &advance.warehouse));
         }
         let (backordered, short) = self.order(id).lacking(index);
         if advance.node > Node::WarehouseAssigned && backordered > 0 {
             return Err(Refusal::new(RefusalCode::BackorderOpen)
-                .fact("parcel_id", parcel_id)
+                .fact("parcel_id", parcel_id())
                 .fact("backordered", backordered));
         }
         if advance.node > Node::WarehouseAssigned && short > 0 && !planted!(SendShort) {
             return Err(Refusal::new(RefusalCode::ShortPromise)
-                .fact("parcel_id", parcel_id)
+                .fact("parcel_id", parcel_id())
                 .fact("short", short));
         }
         Ok(())
@@ -356,7 +356,7 @@ impl Tx<'_> {
     }
 
     pub(super) fn parcel_id(&self, id: OrderId, index: usize) -> String {
-        format!("{}/{}", self.order(id).number, index + 1)
+        part_id(&self.order(id).number, '/', index + 1)
     }
 
     /// Pins every promise of a parcel to batches, first to expire first.

@@ -447,7 +447,7 @@ impl PoolPart {
     }
 }
 
-fn ordered<K: Ord + Copy, V: Clone>(map: &HashMap<K, V>) -> BTreeMap<K, V> {
+fn ordered<K: Ord + Copy, V: Clone, S>(map: &HashMap<K, V, S>) -> BTreeMap<K, V> {
     map.iter()
         .map(|(key, value)| (*key, value.clone()))
         .collect()

@@ -4,14 +4,14 @@
 //! hold or parcel out, change it, put it back. Nothing else touches them, so
 //! they cannot drift from what they index.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
 use crate::domain::inventory::PoolId;
 use crate::domain::inventory::catalogue::Catalogue;
 use crate::domain::inventory::pool::{DeadlineKey, Pool};
-use crate::domain::names::{NameId, Names};
+use crate::domain::names::{ByName, NameId, Names};
 use crate::domain::orders::OrderId;
 use crate::domain::orders::agenda::{Agenda, Task};
 use crate::domain::orders::due::{Due, DueKind, DueQueue};
@@ -52,7 +52,7 @@ pub struct Merchant {
     pub catalogue: Catalogue,
     pub pools: Vec<Pool>,
     pub pool_index: HashMap<(NameId, NameId), PoolId>,
-    pub pools_by_sku: BTreeMap<NameId, SmallVec<[PoolId; 2]>>,
+    pub pools_by_sku: ByName<SmallVec<[PoolId; 2]>>,
     pub orders: Orders,
     pub due: DueQueue,
     pub agenda: Agenda,
@@ -108,7 +108,7 @@ impl Merchant {
             catalogue: Catalogue::default(),
             pools: Vec::new(),
             pool_index: HashMap::new(),
-            pools_by_sku: BTreeMap::new(),
+            pools_by_sku: ByName::default(),
             orders: Orders::default(),
             due: DueQueue::default(),
             agenda: Agenda::default(),

@@ -26,9 +26,11 @@ mod view;
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Principal, RequestKey, Submission};
+use super::digest::{hash64, hash128};
 use super::event::{DocumentOpened, Entry, Event, MerchantOpened, Record};
 use super::inventory::board::Board;
 use super::orders::OrderId;
@@ -88,7 +90,7 @@ pub struct State {
     /// Deadlines stand still at this instant until a person reconciles the clock.
     frozen_at: Option<Millis>,
     merchants: Vec<Merchant>,
-    by_name: HashMap<Box<str>, u32>,
+    by_name: HashMap<Box<str>, u32, RandomState>,
     tokens: HashMap<[u8; 32], Token>,
     requests: Requests,
     archive: ArchiveMark,
@@ -188,11 +190,11 @@ impl State {
             }
             let record = tx.finish(None, None, None);
             self.remember(&record);
-            return Decision::Fresh(refusal, Some(Box::new(record)));
+            return Decision::Fresh(refusal, Some(record));
         }
         let record = tx.finish(Some(submission.key), scan, Some(Outcome::from(result)));
         self.remember(&record);
-        Decision::New(Box::new(record))
+        Decision::New(record)
     }
 
     /// Keeps who reads an order's sealed document, and why. Append the record;
@@ -214,7 +216,7 @@ impl State {
         }));
         let record = tx.finish(None, None, None);
         self.remember(&record);
-        record
+        *record
     }
 
     /// Repeats a record that was decided before.
@@ -332,8 +334,8 @@ fn scan_of(submission: &Submission) -> Option<RequestKey> {
     if scan_id.is_empty() {
         return None;
     }
-    let key = units::hash128(&[b"scan", submission.merchant.as_bytes(), scan_id.as_bytes()]);
-    let fingerprint = units::hash64(&[parcel_id.as_bytes(), &[what]]);
+    let key = hash128(&[b"scan", submission.merchant.as_bytes(), scan_id.as_bytes()]);
+    let fingerprint = hash64(&[parcel_id.as_bytes(), &[what]]);
     Some(RequestKey { key, fingerprint })
 }
 

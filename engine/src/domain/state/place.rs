@@ -3,14 +3,15 @@
 use smallvec::SmallVec;
 
 use super::tx::Tx;
-use super::units::{hash64, movement};
+use super::units::movement;
 use crate::domain::command::{Line, MAX_QUANTITY, PlaceOrder};
+use crate::domain::digest::hash64;
 use crate::domain::event::{
     Considered, Event, HoldPlaced, HoldReleased, Movement, OrderPlaced, ParcelSuspended, Promised,
     UnmappedSkuSeen,
 };
 use crate::domain::inventory::PoolId;
-use crate::domain::inventory::sourcing::{Demand, Offer, Take, choose};
+use crate::domain::inventory::sourcing::{Demand, Offer, Offers, Take, choose};
 use crate::domain::names::NameId;
 use crate::domain::orders::OrderId;
 use crate::domain::orders::lifecycle::Role;
@@ -69,11 +70,8 @@ impl Tx<'_> {
             considered: sourced.considered,
         };
         self.emit_with(Event::OrderPlaced(placed), movements);
-        let id = self
-            .m()
-            .orders
-            .by_number(&place.order_number)
-            .expect("placed just now");
+        let newest = self.m().orders.placed() - 1;
+        let id = OrderId::try_from(newest).expect("fewer than 2^32 orders of one merchant");
         self.pin_at_hold(id);
         if !place.suspend_reason.is_empty() {
             self.suspend_from_start(id, &place.suspend_reason);
@@ -193,11 +191,12 @@ impl Tx<'_> {
 
     /// Stored only where it is not the end of the order number.
     fn own_channel_id(&self, place: &PlaceOrder) -> String {
-        let suffix = place.order_number.rsplit_once(':').map(|(_, id)| id);
-        match suffix {
-            Some(id) if id == place.channel_order_id => String::new(),
-            _ => place.channel_order_id.clone(),
+        let id = place.channel_order_id.as_str();
+        let before = place.order_number.strip_suffix(id);
+        if before.is_some_and(|before| before.ends_with(':')) && !id.contains(':') {
+            return String::new();
         }
+        id.to_owned()
     }
 
     /// The order's lines as SKUs of the merchant: channel codes mapped, bundles
@@ -318,7 +317,8 @@ impl Tx<'_> {
         province: &str,
         own: Option<(OrderId, usize)>,
     ) -> Result<Sourced, Refusal> {
-        let offers: Vec<Vec<Offer>> = demands
+        let province = self.m().names.find(province).unwrap_or(0);
+        let offers: SmallVec<[Offers; 4]> = demands
             .iter()
             .map(|demand| self.offers(demand, province, own))
             .collect();
@@ -358,11 +358,10 @@ impl Tx<'_> {
     fn offers(
         &mut self,
         demand: &Demand,
-        province: &str,
+        province: NameId,
         own: Option<(OrderId, usize)>,
-    ) -> Vec<Offer> {
+    ) -> Offers {
         let m = self.m();
-        let province = m.names.find(province).unwrap_or(0);
         let wanted =
             |pool: &PoolId| demand.warehouse == 0 || m.pool(*pool).warehouse == demand.warehouse;
         let pools: SmallVec<[PoolId; 4]> = m
@@ -471,22 +470,17 @@ impl Tx<'_> {
 
     /// Pins batches at hold time for SKUs that ask for it (cold chain).
     fn pin_at_hold(&mut self, id: OrderId) {
-        let flagged = |tx: &Self, index: usize| {
-            let promise = &tx.order(id).promises[index];
-            let sku = tx.m().pool(promise.pool).sku;
-            promise.is_open()
-                && promise.batch == 0
-                && tx
-                    .m()
-                    .catalogue
-                    .skus
-                    .get(&sku)
-                    .is_some_and(|sku| sku.pin_batch_at_hold)
+        let m = self.m();
+        let pins = |sku: &NameId| {
+            let sku = m.catalogue.skus.get(sku);
+            sku.is_some_and(|sku| sku.pin_batch_at_hold)
         };
-        let indexes: Vec<usize> = (0..self.order(id).promises.len())
-            .filter(|index| flagged(self, *index))
-            .collect();
-        for index in indexes {
+        let promises = self.order(id).promises.iter().enumerate();
+        let flagged = promises.filter(|(_, promise)| {
+            promise.is_open() && promise.batch == 0 && pins(&m.pool(promise.pool).sku)
+        });
+        let flagged: SmallVec<[usize; 4]> = flagged.map(|(index, _)| index).collect();
+        for index in flagged {
             // What no batch covers now is pinned, or refused, at node 3.
             let _ = self.pin(id, index);
         }
@@ -520,7 +514,7 @@ fn merge(demands: &mut Vec<Demand>, demand: Demand) {
 
 /// Hash of what was asked for, whatever the order of its lines.
 pub(super) fn lines_hash(demands: &[Demand]) -> u64 {
-    let mut rows: Vec<[u8; 20]> = demands
+    let mut rows: SmallVec<[[u8; 20]; 4]> = demands
         .iter()
         .map(|demand| {
             let mut row = [0; 20];
@@ -532,7 +526,7 @@ pub(super) fn lines_hash(demands: &[Demand]) -> u64 {
         })
         .collect();
     rows.sort_unstable();
-    let rows: Vec<&[u8]> = rows.iter().map(<[u8; 20]>::as_slice).collect();
+    let rows: SmallVec<[&[u8]; 4]> = rows.iter().map(<[u8; 20]>::as_slice).collect();
     hash64(&rows)
 }
 

@@ -16,10 +16,10 @@ impl Tx<'_> {
         takes: &[Take],
         replaced: Option<OrderId>,
     ) -> Result<(), Refusal> {
-        let quotas = self.m().policy().quotas.clone();
         if buyer == 0 {
             return Ok(());
         }
+        let quotas = self.m().policy().quotas.clone();
         let orders: Vec<OrderId> = self
             .m()
             .buyers

@@ -36,7 +36,7 @@ impl State {
             if !tx.entries.is_empty() {
                 let record = tx.finish(None, None, None);
                 self.remember(&record);
-                advance.records.push(record);
+                advance.records.push(*record);
             }
             let horizon = self.deadline_now(now);
             advance.more |= self.merchants[index]

@@ -26,7 +26,7 @@ pub(super) struct Tx<'a> {
     pub(super) now: Millis,
     /// The instant by which deadlines are judged.
     pub(super) deadline_now: Millis,
-    header: Record,
+    header: Box<Record>,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -42,13 +42,13 @@ impl<'a> Tx<'a> {
         let role = crate::domain::orders::lifecycle::Role::Engine
             .number()
             .into();
-        let header = Record {
+        let header = Box::new(Record {
             at: now,
             merchant,
             policy_version,
             role,
             ..Record::default()
-        };
+        });
         Self {
             state,
             merchant,
@@ -71,19 +71,19 @@ impl<'a> Tx<'a> {
         key: Option<RequestKey>,
         scan: Option<RequestKey>,
         outcome: Option<Outcome>,
-    ) -> Record {
+    ) -> Box<Record> {
         let bytes = |key: Option<RequestKey>| {
             key.map_or_else(Vec::new, |key| key.key.to_le_bytes().to_vec())
         };
-        Record {
-            key: bytes(key),
-            fingerprint: key.map_or(0, |key| key.fingerprint),
-            scan_key: bytes(scan),
-            scan_fingerprint: scan.map_or(0, |scan| scan.fingerprint),
-            events: self.entries,
-            outcome,
-            ..self.header
-        }
+        // A record is large: it is filled where it lies.
+        let mut record = self.header;
+        record.key = bytes(key);
+        record.fingerprint = key.map_or(0, |key| key.fingerprint);
+        record.scan_key = bytes(scan);
+        record.scan_fingerprint = scan.map_or(0, |scan| scan.fingerprint);
+        record.events = self.entries;
+        record.outcome = outcome;
+        record
     }
 
     pub(super) fn m(&self) -> &Merchant {

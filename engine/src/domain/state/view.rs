@@ -58,7 +58,7 @@ impl Merchant {
             parcels: (0..order.parcels.len())
                 .map(|index| self.parcel_view(id, index, now))
                 .collect(),
-            number: order.number.to_string(),
+            number: String::from(&*order.number),
         }
     }
 
