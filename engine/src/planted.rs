@@ -2,10 +2,14 @@
 //!
 //! With the feature `planted`, `planted!(Name)` is true while that mistake is
 //! switched on in this thread; without it, it is `false` and nothing is left of
-//! it. No release is built with the feature.
+//! it. One more, the drag, is for `./dev drift`. No release is built with the feature.
 
 #[cfg(feature = "planted")]
 use std::cell::Cell;
+#[cfg(feature = "planted")]
+use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(feature = "planted")]
+use std::time::Instant;
 
 #[cfg(feature = "planted")]
 macro_rules! mistakes {
@@ -191,6 +195,34 @@ pub fn plant(mistake: Option<Mistake>) {
 #[must_use]
 pub fn is_on(mistake: Mistake) -> bool {
     ON.get() == Some(mistake)
+}
+
+/// Open orders beyond which calls are dragged.
+#[cfg(feature = "planted")]
+const MANY: i64 = 5_000;
+/// So much of what a call took is added to it.
+#[cfg(feature = "planted")]
+const DRAG: f64 = 0.05;
+
+#[cfg(feature = "planted")]
+static IS_DRAGGED: AtomicBool = AtomicBool::new(false);
+
+/// Makes the calls of every engine in this process take 5 % longer while more than 5,000 orders are
+/// open. No [`Mistake`], as it does nothing wrong: only `./dev drift` can find it.
+#[cfg(feature = "planted")]
+pub fn drag(on: bool) {
+    IS_DRAGGED.store(on, Ordering::Relaxed);
+}
+
+/// Spends what a call that began then is to take longer.
+#[cfg(feature = "planted")]
+pub(crate) fn dragged(began: Instant, open_orders: impl FnOnce() -> i64) {
+    let until = began + began.elapsed().mul_f64(1.0 + DRAG);
+    if IS_DRAGGED.load(Ordering::Relaxed) && open_orders() > MANY {
+        while Instant::now() < until {
+            std::hint::spin_loop();
+        }
+    }
 }
 
 #[cfg(feature = "planted")]

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use holdfast_figures::thousands;
 
 use crate::report::{Entry, Report};
-use crate::workload::Profile;
+use holdfast_race::workload::Profile;
 
 const WIDTH: f64 = 960.0;
 /// Where bars begin and end.

@@ -13,7 +13,12 @@ pub enum Verb {
     Place,
     StartPayment,
     Pay,
+    /// Ends an order for good: what it holds or has sold is free again.
+    Close,
 }
+
+/// Of them there are so many.
+pub const VERBS: usize = 4;
 
 /// One request. Its id is that of every repeat.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +39,7 @@ pub enum Answer {
     Short,
     /// The hold had ended before.
     Lapsed,
+    Closed,
 }
 
 /// One connection, or one thread's handle.
@@ -60,7 +66,7 @@ pub struct Stock {
 pub struct Books {
     /// By the SKU's number.
     pub stock: Vec<Stock>,
-    /// Orders that it took, whatever became of them.
+    /// Orders that it took and that nobody closed.
     pub orders: u64,
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-use crate::contender::{Answer, Failure, Lane, Request, Verb};
+use crate::contender::{Answer, Failure, Lane, Request, VERBS, Verb};
 use crate::tally::Tally;
 use crate::workload::{Fate, Order, Profile, Workload};
 
@@ -97,11 +97,11 @@ fn follow(request: &Request, answer: Answer, following: &mut VecDeque<Request>) 
         });
     }
     let verb = match (answer, request.order.fate) {
-        (Answer::Held, Fate::Paid) | (Answer::Paying, _) => Verb::Pay,
+        (Answer::Held, Fate::Paid | Fate::Cancelled) | (Answer::Paying, _) => Verb::Pay,
+        (Answer::Held, Fate::Released) | (Answer::Sold, Fate::Cancelled) => Verb::Close,
         (Answer::Held, Fate::PayingThenPaid) => Verb::StartPayment,
-        (Answer::Held, Fate::Expires) | (Answer::Sold | Answer::Short | Answer::Lapsed, _) => {
-            return;
-        }
+        (Answer::Held, Fate::Expires)
+        | (Answer::Sold | Answer::Short | Answer::Lapsed | Answer::Closed, _) => return,
     };
     following.push_back(Request {
         verb,
@@ -114,8 +114,11 @@ fn follow(request: &Request, answer: Answer, following: &mut VecDeque<Request>) 
 #[derive(Debug, Default)]
 pub struct Open {
     pub tally: Tally,
-    /// Nanoseconds of each placing, from the instant at which it was due.
-    pub waits: Vec<u64>,
+    /// Nanoseconds of each request, by [`Verb`]: of a placing from the instant at which it was due,
+    /// of what follows from the answer before.
+    pub waits: [Vec<u64>; VERBS],
+    /// Nanoseconds from that instant until a lane took the order.
+    pub lags: Vec<u64>,
     pub took: Duration,
 }
 
@@ -141,7 +144,10 @@ pub async fn open<L: Lane + 'static>(
         let (lane, part) = done??;
         lanes.push(lane);
         run.tally.add(&part.tally);
-        run.waits.extend(part.waits);
+        for (waits, more) in run.waits.iter_mut().zip(part.waits) {
+            waits.extend(more);
+        }
+        run.lags.extend(part.lags);
     }
     pacer.join().map_err(|_| "the pacer's thread panicked")?;
     run.took = began.elapsed();
@@ -171,6 +177,10 @@ fn pace(
 
 type Due = mpsc::UnboundedReceiver<(Order, Instant)>;
 
+fn nanoseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
 async fn paced<L: Lane>(
     mut lane: L,
     sweeps: bool,
@@ -183,13 +193,15 @@ async fn paced<L: Lane>(
         let Some((order, at)) = next else {
             return Ok((lane, run));
         };
+        run.lags.push(nanoseconds(at));
         following.push_back(placing(order));
+        let mut due = at;
         while let Some(request) = following.pop_front() {
             let answers = lane.submit(&[request]).await?;
-            if request.verb == Verb::Place && request.first.is_none() {
-                let wait = u64::try_from(at.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                run.waits.push(wait);
+            if request.first.is_none() {
+                run.waits[request.verb as usize].push(nanoseconds(due));
             }
+            due = Instant::now();
             let answer = *answers.first().ok_or("no answer")?;
             run.tally.note(&request, answer)?;
             follow(&request, answer, &mut following);

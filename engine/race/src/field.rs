@@ -5,18 +5,18 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contender::{Failure, Store};
 use crate::options::Options;
-use crate::process::{Process, Scratch};
 use crate::report::Absent;
-use crate::stand::{Contender, Ground, Mode, Stand};
-use crate::stores::book::Book;
-use crate::stores::echo::Echo;
-use crate::stores::holdfast::{InProcess, Served};
-use crate::stores::postgres::{self, Postgres};
-use crate::stores::redis::{self, Redis};
-use crate::stores::sqlite::Sqlite;
-use crate::workload::{Profile, Workload};
+use holdfast_race::contender::{Failure, Store};
+use holdfast_race::process::{Process, Scratch};
+use holdfast_race::stand::{Contender, Ground, Mode, Stand};
+use holdfast_race::stores::book::Book;
+use holdfast_race::stores::echo::Echo;
+use holdfast_race::stores::holdfast::{InProcess, Served};
+use holdfast_race::stores::postgres::{self, Postgres};
+use holdfast_race::stores::redis::{self, Redis};
+use holdfast_race::stores::sqlite::Sqlite;
+use holdfast_race::workload::{Profile, Workload};
 
 /// HTTP/2 connections that the streams of one client share.
 const CONNECTIONS: usize = 2;

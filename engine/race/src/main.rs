@@ -1,8 +1,7 @@
 //! `./dev race`: Holdfast and what a shop would use instead, on one stream of orders, turn about.
 //!
-//! Workload W is in `workload`; a contender is a `contender::Store` with lanes; `drive` carries
-//! requests to it, `tally` notes what it acknowledged and compares its books with that; `race`
-//! takes turns; `report` and `chart` tell. Nothing of the product is decided here.
+//! The stores and how they are driven are the library's; `field` starts them, `race` takes turns,
+//! `report` and `chart` tell.
 //!
 //! What must always hold: a figure of a store whose books do not agree is not told as a success
 //! (exit 1), and no process or file outlives the race.
@@ -13,31 +12,22 @@
 )]
 
 mod chart;
-mod contender;
-mod drive;
 mod field;
-mod machine;
 mod options;
-mod process;
 mod race;
 mod report;
-mod stand;
-mod stores;
-mod tally;
-mod workload;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use contender::Failure;
 use field::Field;
-use machine::Machine;
+use holdfast_race::contender::Failure;
+use holdfast_race::machine::{self, Machine};
+use holdfast_race::process::{Scratch, clean_on_the_way_out};
+use holdfast_race::stand::Ground;
+use holdfast_race::stores;
 use options::{Options, USAGE};
-use process::Scratch;
 use report::Report;
-use stand::Ground;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// That of the extension module.
 #[global_allocator]
@@ -134,40 +124,4 @@ fn write(report: &Report, options: &Options) -> Result<(), Failure> {
         Some(path) if !report.failed() => Ok(holdfast_figures::rewrite(path, "race", &text)?),
         _ => Ok(()),
     }
-}
-
-/// Removes the folder when a signal or a panic ends this process. Its children end by
-/// themselves then, as `process` says.
-fn clean_on_the_way_out(folder: &Path) -> Result<(), Failure> {
-    let of_panic = folder.to_owned();
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        before(info);
-        remove(&of_panic);
-    }));
-    let of_signal = folder.to_owned();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    std::thread::spawn(move || runtime.block_on(end_by_signal(of_signal)));
-    Ok(())
-}
-
-async fn end_by_signal(folder: PathBuf) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    remove(&folder);
-    std::process::exit(130);
-}
-
-fn remove(folder: &Path) {
-    let _ = std::fs::remove_dir_all(folder);
 }

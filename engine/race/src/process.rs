@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::contender::Failure;
 
 /// Clock ticks of /proc a second, on every Linux.
@@ -192,4 +194,43 @@ impl Drop for Scratch {
 /// It may not be given away.
 pub fn give_to_nobody(folder: &Path) -> Result<(), Failure> {
     Ok(chown(folder, Some(NOBODY), Some(NOBODY))?)
+}
+
+/// Removes the folder when a signal or a panic ends this process. Its children end by
+/// themselves then.
+///
+/// # Errors
+/// Signals cannot be waited for.
+pub fn clean_on_the_way_out(folder: &Path) -> Result<(), Failure> {
+    let of_panic = folder.to_owned();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        before(info);
+        remove(&of_panic);
+    }));
+    let of_signal = folder.to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::spawn(move || runtime.block_on(end_by_signal(of_signal)));
+    Ok(())
+}
+
+async fn end_by_signal(folder: PathBuf) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    remove(&folder);
+    std::process::exit(130);
+}
+
+fn remove(folder: &Path) {
+    let _ = std::fs::remove_dir_all(folder);
 }

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use holdfast_figures::{Spread, quantile};
 
-use crate::contender::Failure;
-use crate::drive::Open;
 use crate::field::Field;
-use crate::machine;
 use crate::options::{Options, Pace};
-use crate::process::Scratch;
 use crate::report::{Aim, Check, Entry, Floor, Paced, Results, Unit};
-use crate::stand::{Ground, Limits, Mode, Turn, Verdict};
-use crate::workload::Profile;
+use holdfast_race::contender::{Failure, Verb};
+use holdfast_race::drive::Open;
+use holdfast_race::machine;
+use holdfast_race::process::Scratch;
+use holdfast_race::stand::{Ground, Limits, Mode, Turn, Verdict};
+use holdfast_race::workload::Profile;
 
 /// Orders a second of the paced turns.
 const RATE: u64 = 5_000;
@@ -250,7 +250,10 @@ impl Results {
 fn paced(name: &str, runs: &[(Open, Turn)]) -> Option<Paced> {
     let at = |share: f64| {
         let each = runs.iter().filter_map(|(open, _)| {
-            let mut waits: Vec<f64> = open.waits.iter().map(|ns| *ns as f64 / 1e3).collect();
+            let mut waits: Vec<f64> = open.waits[Verb::Place as usize]
+                .iter()
+                .map(|ns| *ns as f64 / 1e3)
+                .collect();
             waits.sort_unstable_by(f64::total_cmp);
             quantile(&waits, share)
         });

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use holdfast_figures::{Spread, row, thousands};
 use serde::Serialize;
 
-use crate::machine::Machine;
-use crate::workload::Profile;
+use holdfast_race::machine::Machine;
+use holdfast_race::workload::Profile;
 
 /// One way to use one store.
 #[derive(Debug, Clone, Serialize)]

@@ -149,10 +149,7 @@ impl<S: Store> Stand<S> {
     fn drive(&mut self, ground: &Ground, mode: usize, feed: Feed) -> Result<Tally, Failure> {
         let (batch, feed) = (self.modes[mode].batch, Arc::new(feed));
         let lanes = std::mem::take(&mut self.lanes[mode]);
-        let (lanes, tally) = match S::DRIVE {
-            Drive::Tasks => ground.run(as_tasks(lanes, batch, &feed))?,
-            Drive::Threads => as_threads(lanes, batch, &feed)?,
-        };
+        let (lanes, tally) = drive_all::<S>(ground, lanes, batch, &feed)?;
         self.lanes[mode] = lanes;
         // Numbers that were drawn after the end were not used.
         if feed.profile != Profile::Rush {
@@ -244,6 +241,22 @@ impl<S: Store> Contender for Stand<S> {
 
 fn spent(before: Option<Duration>, after: Option<Duration>) -> Option<Duration> {
     Some(after?.saturating_sub(before?))
+}
+
+/// Drives lanes together until the feed ends, each with so many requests at once.
+///
+/// # Errors
+/// The store's, or an answer that cannot be.
+pub fn drive_all<S: Store>(
+    ground: &Ground,
+    lanes: Vec<S::Lane>,
+    batch: usize,
+    feed: &Arc<Feed>,
+) -> Result<(Vec<S::Lane>, Tally), Failure> {
+    match S::DRIVE {
+        Drive::Tasks => ground.run(as_tasks(lanes, batch, feed)),
+        Drive::Threads => as_threads(lanes, batch, feed),
+    }
 }
 
 async fn as_tasks<L: Lane + 'static>(

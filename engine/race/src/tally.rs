@@ -3,7 +3,7 @@
 //! The tally is made from answers alone and shares nothing with the stores.
 
 use crate::contender::{Answer, Books, Failure, Request, Verb};
-use crate::workload;
+use crate::workload::{self, Fate};
 
 /// Acknowledged orders and units.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Tally {
     /// Orders whose units were held.
     pub held: u64,
     pub sold: u64,
+    /// Closed again.
+    pub closed: u64,
     /// Refused for want of stock.
     pub short: u64,
     /// Payments that came after the hold had ended.
@@ -42,8 +44,12 @@ impl Tally {
             (Verb::StartPayment | Verb::Pay, Answer::Lapsed) => self.late += 1,
             (Verb::Pay, Answer::Sold) => {
                 self.sold += 1;
-                for line in request.order.lines() {
-                    *self.of(line.sku) += i64::from(line.units);
+                self.move_units(request, 1);
+            }
+            (Verb::Close, Answer::Closed) => {
+                self.closed += 1;
+                if request.order.fate == Fate::Cancelled {
+                    self.move_units(request, -1);
                 }
             }
             _ => return Err(format!("{request:?} cannot be answered {answer:?}").into()),
@@ -54,11 +60,18 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         self.held += other.held;
         self.sold += other.sold;
+        self.closed += other.closed;
         self.short += other.short;
         self.late += other.late;
         self.repeats += other.repeats;
         for (sku, units) in (0..).zip(&other.units) {
             *self.of(sku) += units;
+        }
+    }
+
+    fn move_units(&mut self, request: &Request, sign: i64) {
+        for line in request.order.lines() {
+            *self.of(line.sku) += sign * i64::from(line.units);
         }
     }
 
@@ -73,10 +86,10 @@ impl Tally {
     /// What does not agree with a store's books once every hold has ended; empty if all does.
     pub fn findings(&self, books: &Books) -> Vec<String> {
         let mut findings = Vec::new();
-        if books.orders != self.held {
+        if books.orders + self.closed != self.held {
             findings.push(format!(
-                "{} orders were acknowledged, the store has {}",
-                self.held, books.orders
+                "{} orders were acknowledged and {} of them closed, the store has {}",
+                self.held, self.closed, books.orders
             ));
         }
         for (sku, received) in workload::received() {

@@ -24,6 +24,8 @@ const SKEW: f64 = 0.99;
 const REPEAT_EVERY: u64 = 500;
 /// Numbers of the rush lie beyond those of W.
 const RUSH_BASE: u64 = 1 << 40;
+/// Numbers of probes, apart from both.
+const PROBE_BASE: u64 = 1 << 41;
 
 /// What became of it in the story that is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,10 @@ pub enum Fate {
     Paid,
     Expires,
     PayingThenPaid,
+    /// Closed while its units are held.
+    Released,
+    /// Closed after it was paid.
+    Cancelled,
 }
 
 /// Units of one SKU.
@@ -64,6 +70,10 @@ pub enum Profile {
     /// The orders of W, of which nobody pays one.
     PlaceOnly,
     Rush,
+    /// The orders of W that stay: nine of ten are paid, the tenth keeps its hold.
+    Stay,
+    /// The orders of W, each of which is closed again: one released, the next paid and cancelled.
+    Probe,
 }
 
 impl Profile {
@@ -73,6 +83,8 @@ impl Profile {
             Self::W => "W",
             Self::PlaceOnly => "place only",
             Self::Rush => "rush",
+            Self::Stay => "stay",
+            Self::Probe => "probe",
         }
     }
 }
@@ -113,6 +125,22 @@ impl Workload {
                 fate: Fate::Expires,
                 ..self.drawn(index)
             },
+            Profile::Stay => self.simple(
+                index,
+                if index % 10 == 9 {
+                    Fate::Expires
+                } else {
+                    Fate::Paid
+                },
+            ),
+            Profile::Probe => {
+                let fate = if index.is_multiple_of(2) {
+                    Fate::Released
+                } else {
+                    Fate::Cancelled
+                };
+                self.simple(PROBE_BASE + index, fate)
+            }
             Profile::Rush => Order {
                 number: RUSH_BASE + index,
                 fate: Fate::Paid,
@@ -123,6 +151,14 @@ impl Workload {
                 }; 3],
                 count: 1,
             },
+        }
+    }
+
+    fn simple(&self, number: u64, fate: Fate) -> Order {
+        Order {
+            fate,
+            repeated: false,
+            ..self.drawn(number)
         }
     }
 
@@ -161,10 +197,12 @@ impl Workload {
 }
 
 /// SplitMix64: small, and the same on every machine for ever.
-struct Chance(u64);
+#[derive(Debug)]
+pub struct Chance(u64);
 
 impl Chance {
-    fn of(seed: u64, number: u64) -> Self {
+    /// A sequence of its own for each number.
+    pub fn of(seed: u64, number: u64) -> Self {
         let mut chance = Self(seed);
         Self(chance.next() ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
@@ -181,9 +219,13 @@ impl Chance {
         self.next() % end
     }
 
+    /// A place among so many, of which there is at least one.
+    pub fn index(&mut self, len: usize) -> usize {
+        self.below(len as u64) as usize
+    }
+
     /// From 0 up to but not including 1.
-    #[allow(clippy::cast_precision_loss)] // 53 bits fit
-    fn share(&mut self) -> f64 {
+    pub fn share(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
@@ -207,6 +249,7 @@ mod tests {
             .iter()
             .map(|order| match order.fate {
                 Fate::Expires => 1,
+                Fate::Released | Fate::Cancelled => 0, // none of W
                 Fate::Paid => 2,
                 Fate::PayingThenPaid => 3,
             })

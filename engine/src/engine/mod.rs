@@ -264,14 +264,19 @@ impl Engine {
     pub fn call(&self, call: Call<'_>) -> Reply {
         let locale = Locale::from_accept_language(call.locale);
         let deadline = self.shared.deadline_of(&call);
+        #[cfg(feature = "planted")]
+        let began = Instant::now();
         let (step, _part) = self.shared.begin(&call, locale);
-        match step {
+        let reply = match step {
             Step::Ready(reply) => reply,
             Step::After { seq, finish } => match self.shared.writer.wait(seq, deadline) {
                 Ok(()) => finish(&self.shared),
                 Err(error) => self.shared.unfinished(&error, locale),
             },
-        }
+        };
+        #[cfg(feature = "planted")]
+        crate::planted::dragged(began, || self.metrics().open_orders);
+        reply
     }
 
     /// Answers a call through `done`: at once if nothing is to be waited for,

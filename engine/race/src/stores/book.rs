@@ -24,6 +24,7 @@ enum State {
     Sold,
     Short,
     Lapsed,
+    Closed,
 }
 
 struct Entry {
@@ -90,6 +91,7 @@ impl Holds {
             Verb::Place => self.place(&request.order, now),
             Verb::StartPayment => self.pay(request.order.number, State::Paying, now),
             Verb::Pay => self.pay(request.order.number, State::Sold, now),
+            Verb::Close => self.close(request.order.number),
         }
     }
 
@@ -146,6 +148,28 @@ impl Holds {
             });
         }
         told(to)
+    }
+
+    fn close(&mut self, number: u64) -> Answer {
+        let Some(entry) = self.orders.get_mut(&number) else {
+            return Answer::Lapsed;
+        };
+        let (order, was) = (entry.order, entry.state);
+        match was {
+            State::Held | State::Paying => self.move_units(&order, |stock, units| {
+                stock.held -= units;
+                stock.free += units;
+            }),
+            State::Sold => self.move_units(&order, |stock, units| {
+                stock.sold -= units;
+                stock.free += units;
+            }),
+            State::Short | State::Lapsed | State::Closed => return told(was),
+        }
+        if let Some(entry) = self.orders.get_mut(&number) {
+            entry.state = State::Closed;
+        }
+        Answer::Closed
     }
 
     fn lapse(&mut self, number: u64) {
@@ -212,6 +236,7 @@ fn told(state: State) -> Answer {
         State::Sold => Answer::Sold,
         State::Short => Answer::Short,
         State::Lapsed => Answer::Lapsed,
+        State::Closed => Answer::Closed,
     }
 }
 
@@ -244,7 +269,7 @@ impl Store for Book {
 
     async fn books(&mut self) -> Result<Option<Books>, Failure> {
         let holds = locked(&self.0);
-        let taken = |entry: &&Entry| entry.state != State::Short;
+        let taken = |entry: &&Entry| !matches!(entry.state, State::Short | State::Closed);
         Ok(Some(Books {
             stock: holds.stock.clone(),
             orders: holds.orders.values().filter(taken).count() as u64,

@@ -58,6 +58,7 @@ impl Lane for EchoLane {
                 Verb::Place => Answer::Held,
                 Verb::StartPayment => Answer::Paying,
                 Verb::Pay => Answer::Sold,
+                Verb::Close => Answer::Closed,
             });
         }
         Ok(answers)

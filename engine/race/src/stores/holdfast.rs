@@ -6,20 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use holdfast_engine::engine::{Call, Engine, Settings};
+use holdfast_engine::engine::{Call, Engine, Reply as EngineReply, Settings};
 use holdfast_engine::wire::pb;
 use prost::Message;
+use tokio::sync::oneshot;
 
 use super::grpc::Channel;
 use crate::contender::{
     Answer, Books, Drive, Failure, Lane, Request, Stock, Store, Verb, request_id,
 };
 use crate::process::Process;
-use crate::workload;
+use crate::workload::{self, Fate};
 
 const PLACE: &str = "/holdfast.v1.OrderService/PlaceOrder";
 const START_PAYMENT: &str = "/holdfast.v1.OrderService/StartPayment";
 const CONFIRM: &str = "/holdfast.v1.OrderService/ConfirmPayment";
+const RELEASE: &str = "/holdfast.v1.OrderService/ReleaseHold";
+const CANCEL: &str = "/holdfast.v1.OrderService/CancelOrder";
 const BATCH: &str = "/holdfast.v1.OrderService/BatchSubmit";
 const LIST_STOCK: &str = "/holdfast.v1.StockService/ListStock";
 const STATUS: &str = "/holdfast.v1.AdminService/GetEngineStatus";
@@ -43,6 +46,12 @@ pub struct Told {
 /// The engine in this process.
 pub struct InProcess(Arc<Engine>);
 
+/// The same for callers that do not wait in the call: lanes are tasks, woken by the journal's thread.
+pub struct Awaited(InProcess);
+
+/// A caller of it.
+pub struct Handle(Arc<Engine>);
+
 /// The engine behind a front.
 pub struct Served {
     process: Process,
@@ -53,22 +62,42 @@ pub struct Served {
 /// A caller of either.
 pub struct HoldfastLane<D>(D);
 
-impl Door for Arc<Engine> {
-    async fn call(&mut self, method: &str, request: &[u8]) -> Result<Told, Failure> {
-        let call = Call {
-            method,
-            request,
-            token: None,
-            deadline: None,
-            locale: "",
-        };
-        let reply = Engine::call(self, call);
+fn embedded<'a>(method: &'a str, request: &'a [u8]) -> Call<'a> {
+    Call {
+        method,
+        request,
+        token: None,
+        deadline: None,
+        locale: "",
+    }
+}
+
+impl From<EngineReply> for Told {
+    fn from(reply: EngineReply) -> Self {
         let text = String::from_utf8_lossy(if reply.code == 0 { b"" } else { &reply.payload });
-        Ok(Told {
+        Self {
             code: reply.code,
             text: text.into_owned(),
             payload: reply.payload.into(),
-        })
+        }
+    }
+}
+
+impl Door for Arc<Engine> {
+    async fn call(&mut self, method: &str, request: &[u8]) -> Result<Told, Failure> {
+        Ok(Engine::call(self, embedded(method, request)).into())
+    }
+}
+
+impl Door for Handle {
+    async fn call(&mut self, method: &str, request: &[u8]) -> Result<Told, Failure> {
+        let (sender, reply) = oneshot::channel();
+        let done = Box::new(move |reply| {
+            // Nobody may wait any more.
+            let _ = sender.send(reply);
+        });
+        self.0.submit(embedded(method, request), done);
+        Ok(reply.await?.into())
     }
 }
 
@@ -181,12 +210,36 @@ fn confirming(request: &Request) -> pb::ConfirmPaymentRequest {
     }
 }
 
+/// Whether an order that is closed was paid before.
+fn is_paid(request: &Request) -> bool {
+    request.order.fate == Fate::Cancelled
+}
+
+fn releasing(request: &Request) -> pb::ReleaseHoldRequest {
+    pb::ReleaseHoldRequest {
+        request_id: format!("{:016x}", request_id(request)),
+        order_number: order_number(request),
+        reason: "customer".into(),
+    }
+}
+
+fn cancelling(request: &Request) -> pb::CancelOrderRequest {
+    pb::CancelOrderRequest {
+        request_id: format!("{:016x}", request_id(request)),
+        order_number: order_number(request),
+        reason: "customer".into(),
+        ..pb::CancelOrderRequest::default()
+    }
+}
+
 /// Method and message of a unary call.
 pub fn encoded(request: &Request) -> (&'static str, Vec<u8>) {
     match request.verb {
         Verb::Place => (PLACE, placing(request).encode_to_vec()),
         Verb::StartPayment => (START_PAYMENT, starting(request).encode_to_vec()),
         Verb::Pay => (CONFIRM, confirming(request).encode_to_vec()),
+        Verb::Close if is_paid(request) => (CANCEL, cancelling(request).encode_to_vec()),
+        Verb::Close => (RELEASE, releasing(request).encode_to_vec()),
     }
 }
 
@@ -196,6 +249,10 @@ fn encoded_batch(requests: &[Request]) -> Vec<u8> {
             Verb::Place => pb::command::Command::PlaceOrder(placing(request)),
             Verb::StartPayment => pb::command::Command::StartPayment(starting(request)),
             Verb::Pay => pb::command::Command::ConfirmPayment(confirming(request)),
+            Verb::Close if is_paid(request) => {
+                pb::command::Command::CancelOrder(cancelling(request))
+            }
+            Verb::Close => pb::command::Command::ReleaseHold(releasing(request)),
         })
     });
     pb::BatchSubmitRequest {
@@ -230,6 +287,7 @@ fn accepted(verb: Verb, confirmed: Option<&Confirmed>) -> Result<Answer, Failure
     match (verb, confirmed) {
         (Verb::Place, _) => Ok(Answer::Held),
         (Verb::StartPayment, _) => Ok(Answer::Paying),
+        (Verb::Close, _) => Ok(Answer::Closed),
         (Verb::Pay, None) => Err("a confirmation without a result".into()),
         (Verb::Pay, Some(confirmed)) => match confirmed.result() {
             pb::PaymentResult::Confirmed | pb::PaymentResult::LateReacquired => Ok(Answer::Sold),
@@ -260,7 +318,7 @@ impl<D: Door> HoldfastLane<D> {
         }
         let confirmed = match request.verb {
             Verb::Pay => Some(Confirmed::decode(told.payload)?),
-            Verb::Place | Verb::StartPayment => None,
+            Verb::Place | Verb::StartPayment | Verb::Close => None,
         };
         accepted(request.verb, confirmed.as_ref())
     }
@@ -320,7 +378,6 @@ async fn told_books(door: &mut impl Door) -> Result<Books, Failure> {
         }
     }
     let status = expect(door, STATUS, &pb::GetEngineStatusRequest {}).await?;
-    // W closes no order: whatever was placed is open, with or without a hold.
     books.orders = pb::GetEngineStatusResponse::decode(status)?
         .open_orders
         .cast_unsigned();
@@ -355,6 +412,31 @@ impl Store for InProcess {
 
     async fn books(&mut self) -> Result<Option<Books>, Failure> {
         Ok(Some(told_books(&mut self.0).await?))
+    }
+}
+
+impl Awaited {
+    /// # Errors
+    /// The folder cannot be used.
+    pub async fn open(folder: &Path, hold: Duration) -> Result<Self, Failure> {
+        Ok(Self(InProcess::open(folder, hold).await?))
+    }
+}
+
+impl Store for Awaited {
+    type Lane = HoldfastLane<Handle>;
+    const DRIVE: Drive = Drive::Tasks;
+
+    async fn lane(&mut self) -> Result<Self::Lane, Failure> {
+        Ok(HoldfastLane(Handle(Arc::clone(&self.0.0))))
+    }
+
+    async fn held(&mut self) -> Result<i64, Failure> {
+        self.0.held().await
+    }
+
+    async fn books(&mut self) -> Result<Option<Books>, Failure> {
+        self.0.books().await
     }
 }
 

@@ -28,6 +28,7 @@ pub struct PostgresLane {
     client: Client,
     place: Statement,
     pay: Statement,
+    close: Statement,
     expire: Statement,
     hold_ms: i64,
 }
@@ -142,6 +143,7 @@ fn told(state: i8) -> Result<Answer, Failure> {
         b'S' => Ok(Answer::Sold),
         b'X' => Ok(Answer::Short),
         b'E' => Ok(Answer::Lapsed),
+        b'C' => Ok(Answer::Closed),
         other => Err(format!("an order is {:?}", char::from(other)).into()),
     }
 }
@@ -166,6 +168,7 @@ impl PostgresLane {
             }
             Verb::StartPayment => pay(b'P').await?,
             Verb::Pay => pay(b'S').await?,
+            Verb::Close => self.client.query_one(&self.close, &[&number]).await?,
         };
         told(row.try_get(0)?)
     }
@@ -195,6 +198,7 @@ impl Store for Postgres {
         Ok(PostgresLane {
             place: client.prepare("SELECT place($1, $2, $3, $4)").await?,
             pay: client.prepare("SELECT pay($1, $2, $3)").await?,
+            close: client.prepare("SELECT close($1)").await?,
             expire: client.prepare("SELECT expire($1)").await?,
             client,
             hold_ms: i64::try_from(self.hold.as_millis())?,
@@ -216,7 +220,7 @@ impl Store for Postgres {
                 sold: row.try_get(2)?,
             });
         }
-        let count = "SELECT count(*) FROM orders WHERE state <> 'X'";
+        let count = "SELECT count(*) FROM orders WHERE state NOT IN ('X', 'C')";
         let orders: i64 = self.own.query_one(count, &[]).await?.try_get(0)?;
         books.orders = orders.cast_unsigned();
         Ok(Some(books))

@@ -63,6 +63,25 @@ BEGIN
     RETURN into_state;
 END $$;
 
+CREATE FUNCTION close(n bigint) RETURNS "char" LANGUAGE plpgsql AS $$
+DECLARE
+    o orders;
+BEGIN
+    SELECT * INTO STRICT o FROM orders WHERE number = n FOR UPDATE;
+    IF o.state NOT IN ('H', 'P', 'S') THEN
+        RETURN o.state;
+    END IF;
+    UPDATE orders SET state = 'C' WHERE number = n;
+    FOR i IN 1 .. cardinality(o.skus) LOOP
+        IF o.state = 'S' THEN
+            UPDATE stock SET sold = sold - o.units[i], free = free + o.units[i] WHERE sku = o.skus[i];
+        ELSE
+            UPDATE stock SET held = held - o.units[i], free = free + o.units[i] WHERE sku = o.skus[i];
+        END IF;
+    END LOOP;
+    RETURN 'C';
+END $$;
+
 CREATE FUNCTION expire(most bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     line record;

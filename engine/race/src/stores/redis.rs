@@ -17,6 +17,7 @@ use crate::workload;
 
 const PLACE: &str = include_str!("redis/place.lua");
 const PAY: &str = include_str!("redis/pay.lua");
+const CLOSE: &str = include_str!("redis/close.lua");
 const EXPIRE: &str = include_str!("redis/expire.lua");
 /// Holds that one sweep gives back.
 const SWEEP: u32 = 500;
@@ -37,6 +38,7 @@ pub struct Redis {
 struct Hashes {
     place: String,
     pay: String,
+    close: String,
     expire: String,
 }
 
@@ -101,6 +103,7 @@ impl Redis {
         let hashes = Hashes {
             place: load(&mut own, PLACE)?,
             pay: load(&mut own, PAY)?,
+            close: load(&mut own, CLOSE)?,
             expire: load(&mut own, EXPIRE)?,
         };
         let mut stock = redis::pipe();
@@ -138,12 +141,12 @@ fn connect(port: u16, process: &mut Process) -> Result<Connection, Failure> {
 impl RedisLane {
     fn pack(&mut self, request: &Request) {
         let mut command = cmd("EVALSHA");
-        let state = match request.verb {
-            Verb::Place => None,
-            Verb::StartPayment => Some("P"),
-            Verb::Pay => Some("S"),
+        let (script, state) = match request.verb {
+            Verb::Place => (&self.hashes.place, None),
+            Verb::StartPayment => (&self.hashes.pay, Some("P")),
+            Verb::Pay => (&self.hashes.pay, Some("S")),
+            Verb::Close => (&self.hashes.close, None),
         };
-        let script = state.map_or(&self.hashes.place, |_| &self.hashes.pay);
         command.arg(script).arg(0).arg(request.order.number);
         command.arg(state).arg(&self.hold_ms);
         if request.verb == Verb::Place {
@@ -177,6 +180,7 @@ fn told(line: &str) -> Result<Answer, Failure> {
         "+S" => Ok(Answer::Sold),
         "+X" => Ok(Answer::Short),
         "+E" => Ok(Answer::Lapsed),
+        "+C" => Ok(Answer::Closed),
         other => Err(format!("Redis answered {other}").into()),
     }
 }
@@ -256,7 +260,7 @@ impl Store for Redis {
                 let orders: Vec<String> = cmd("MGET").arg(keys).query(&mut self.own)?;
                 books.orders += orders
                     .iter()
-                    .filter(|order| !order.starts_with('X'))
+                    .filter(|order| !order.starts_with(['X', 'C']))
                     .count() as u64;
             }
             if next == 0 {

@@ -157,6 +157,20 @@ fn pay(
     told(to)
 }
 
+fn close(transaction: &Transaction<'_>, number: u64) -> Result<Answer, Failure> {
+    let row = find(transaction, number)?.ok_or("an order is not there")?;
+    let sql = match row.state.as_str() {
+        "held" | "paying" => "UPDATE stock SET held = held - ?2, free = free + ?2 WHERE sku = ?1",
+        "sold" => "UPDATE stock SET sold = sold - ?2, free = free + ?2 WHERE sku = ?1",
+        other => return told(other),
+    };
+    move_units(transaction, sql, &row.lines)?;
+    transaction
+        .prepare_cached("UPDATE orders SET state = 'closed' WHERE number = ?")?
+        .execute([number.cast_signed()])?;
+    Ok(Answer::Closed)
+}
+
 fn lapse(transaction: &Transaction<'_>, number: i64, lines: &[Line]) -> rusqlite::Result<()> {
     let sql = "UPDATE stock SET free = free + ?2, held = held - ?2 WHERE sku = ?1";
     move_units(transaction, sql, lines)?;
@@ -181,6 +195,7 @@ fn told(state: &str) -> Result<Answer, Failure> {
         "sold" => Ok(Answer::Sold),
         "short" => Ok(Answer::Short),
         "lapsed" => Ok(Answer::Lapsed),
+        "closed" => Ok(Answer::Closed),
         other => Err(format!("an order is {other}").into()),
     }
 }
@@ -198,6 +213,7 @@ impl Lane for SqliteLane {
                 Verb::Place => place(&transaction, request, deadline)?,
                 Verb::StartPayment => pay(&transaction, request, "paying", now, deadline)?,
                 Verb::Pay => pay(&transaction, request, "sold", now, deadline)?,
+                Verb::Close => close(&transaction, request.order.number)?,
             });
         }
         transaction.commit()?;
@@ -251,7 +267,7 @@ impl Store for Sqlite {
                 })
             })?
             .collect::<Result<_, _>>()?;
-        let count = "SELECT count(*) FROM orders WHERE state <> 'short'";
+        let count = "SELECT count(*) FROM orders WHERE state NOT IN ('short', 'closed')";
         let orders: i64 = self.own.query_row(count, [], |row| row.get(0))?;
         Ok(Some(Books {
             stock,
