@@ -8,8 +8,10 @@ mod house;
 mod shop;
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use holdfast_engine::backward::Put;
 use holdfast_engine::domain::event::Record;
 use holdfast_engine::domain::orders::lifecycle::Node;
 use holdfast_engine::domain::time::{DAY, MINUTE};
@@ -67,6 +69,28 @@ fn every_folder_that_was_ever_written_opens_and_gives_what_it_gave() {
                 golden.display()
             );
         }
+    }
+}
+
+/// What was written once would be written again, byte for byte: by the engine, and by prost.
+#[test]
+fn every_record_that_was_ever_written_is_written_so_today() {
+    for golden in folders() {
+        let shop = Shop::new("golden-records");
+        copy(&golden.join("journal"), &shop.root.join("journal"));
+        let (files, recovery) =
+            FileJournal::open(&shop.root.join("journal"), FileOptions::default())
+                .expect("a journal");
+        let mut seen = 0;
+        let scanned = files.reader().scan(1, u64::MAX, &mut |seq, bytes| {
+            let record = Record::decode(bytes).expect("a record");
+            assert_eq!(record.to_bytes(), bytes, "record {seq}");
+            assert_eq!(record.encode_to_vec(), bytes, "record {seq}");
+            seen += 1;
+            ControlFlow::Continue(())
+        });
+        scanned.expect("readable");
+        assert_eq!(seen, recovery.last_seq);
     }
 }
 

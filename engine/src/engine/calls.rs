@@ -278,16 +278,16 @@ impl Shared {
             Ok(state) => state,
             Err(refusal) => return Step::Ready(Reply::refused(&refusal, locale)),
         };
-        let mut outcomes: Vec<Item> = Vec::with_capacity(items.len());
+        let mut answered = Vec::new();
+        let mut repeats: Vec<Repeat> = Vec::new();
         let now = self.clock.now();
         let mut last = 0;
         for item in items {
             let decoded = match item {
                 Ok(decoded) => decoded,
                 Err(refusal) => {
-                    outcomes.push(Item::Ready(Box::new(reply::refused_outcome(
-                        &refusal, None, locale,
-                    ))));
+                    let outcome = reply::refused_outcome(&refusal, None, locale);
+                    reply::add_outcome(outcome, &mut answered);
                     continue;
                 }
             };
@@ -301,11 +301,12 @@ impl Shared {
                         decided_at: record.at,
                     };
                     let outcome = self.outcome(&state, &decoded, &record, receipt, locale);
-                    outcomes.push(Item::Ready(Box::new(outcome)));
+                    reply::add_outcome(outcome, &mut answered);
                 }
                 Decision::Repeat(seq) => {
                     last = last.max(seq);
-                    outcomes.push(Item::Stored {
+                    repeats.push(Repeat {
+                        place: answered.len(),
                         decoded: Box::new(decoded),
                         seq,
                     });
@@ -317,16 +318,24 @@ impl Shared {
                     // It tells what others did, and waits for it.
                     last = state.seq();
                     let outcome = reply::refused_outcome(&refusal, None, locale);
-                    outcomes.push(Item::Ready(Box::new(outcome)));
+                    reply::add_outcome(outcome, &mut answered);
                 }
             }
         }
         let finish = move |shared: &Shared| {
-            let outcomes = outcomes.into_iter().map(|item| match item {
-                Item::Ready(outcome) => *outcome,
-                Item::Stored { decoded, seq } => shared.stored_outcome(&decoded, seq, locale),
-            });
-            Reply::ok(reply::batch(outcomes.collect()))
+            if repeats.is_empty() {
+                return Reply::ok(answered);
+            }
+            let mut response = Vec::with_capacity(answered.len());
+            let mut done = 0;
+            for repeat in &repeats {
+                response.extend_from_slice(&answered[done..repeat.place]);
+                done = repeat.place;
+                let outcome = shared.stored_outcome(&repeat.decoded, repeat.seq, locale);
+                reply::add_outcome(outcome, &mut response);
+            }
+            response.extend_from_slice(&answered[done..]);
+            Reply::ok(response)
         };
         Step::After {
             seq: last,
@@ -532,8 +541,10 @@ fn disk_short(free: u64, needed: u64) -> Refusal {
         .fact("needed_mib", needed >> 20)
 }
 
-/// One place of a batch's answer.
-enum Item {
-    Ready(Box<crate::wire::pb::CommandOutcome>),
-    Stored { decoded: Box<Decoded>, seq: u64 },
+/// A repeated item of a batch; its answer is read when it is durable.
+struct Repeat {
+    /// Where it belongs among the bytes of the other answers.
+    place: usize,
+    decoded: Box<Decoded>,
+    seq: u64,
 }

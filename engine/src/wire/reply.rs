@@ -368,9 +368,13 @@ pub fn refused_outcome(
     }
 }
 
-#[must_use]
-pub fn batch(outcomes: Vec<pb::CommandOutcome>) -> Vec<u8> {
-    pb::BatchSubmitResponse { outcomes }.to_bytes()
+/// Adds an outcome to the response of a batch: written one after another, messages with
+/// an item each are one message with all of them.
+pub fn add_outcome(outcome: pb::CommandOutcome, response: &mut Vec<u8>) {
+    let item = pb::BatchSubmitResponse {
+        outcomes: vec![outcome],
+    };
+    item.with_bytes(|bytes| response.extend_from_slice(bytes));
 }
 
 #[must_use]

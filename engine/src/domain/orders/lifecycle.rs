@@ -400,21 +400,33 @@ impl Node {
         }
     }
 
-    /// Every node that a parcel here may be moved to.
+    /// Every node that a parcel here may be moved to: back along rework, or onward up to
+    /// the first one that is never inferred.
     pub fn allowed(self) -> impl Iterator<Item = Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .filter(move |target| match self.edge(*target) {
-                Edge::Forward | Edge::Skip | Edge::Rework => true,
-                Edge::Late | Edge::Blocked(_) => false,
-            })
+        let onward = &Self::ALL[self as usize..];
+        let fixed = onward.iter().position(|node| !node.spec().inferable);
+        let reached = fixed.map_or(onward.len(), |fixed| fixed + 1);
+        let onward = onward[..reached].iter().copied();
+        self.rework().into_iter().chain(onward)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_allowed_is_neither_late_nor_blocked() {
+        for node in Node::ALL {
+            let moves = Node::ALL.iter().copied().filter(|target| {
+                matches!(
+                    node.edge(*target),
+                    Edge::Forward | Edge::Skip | Edge::Rework
+                )
+            });
+            assert!(node.allowed().eq(moves), "{node}");
+        }
+    }
 
     #[test]
     fn specs_stand_in_the_order_of_their_nodes() {
