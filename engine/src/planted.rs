@@ -151,6 +151,10 @@ mistakes! {
     ReuseArchivedId,
     /// Orders leave memory whatever the policy's days say.
     ArchiveEarly,
+    /// Requests are forgotten whatever the policy's days say.
+    ForgetRequestsEarly,
+    /// A request that was let go is known until it is swept out.
+    RememberUnswept,
     /// A reply does not wait for the replicas of its mode.
     ForgetReplicas,
     /// A group is taken for written although no reply came.

@@ -33,7 +33,7 @@ use crate::domain::state::{Image, ImageDigest, Part, State};
 use crate::journal::{Disk, DiskFile, Folder, JournalError, Reader, read_up_to};
 
 /// The format that this version writes, and the newest that it reads.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const MAGIC: &[u8; 8] = b"HOLDSNAP";
 /// Bytes of the head.
 const START: usize = 128;

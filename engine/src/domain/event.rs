@@ -187,6 +187,10 @@ pub struct EngineStarted {
     pub frozen_at: i64,
     #[prost(string, tag = "4")]
     pub version: String,
+    /// From here on requests that are not about an order are told apart: they are never
+    /// forgotten.
+    #[prost(bool, tag = "5")]
+    pub sorts_requests: bool,
 }
 
 /// A durable "still alive", written each second while holds live.
@@ -802,6 +806,10 @@ pub struct OrdersArchived {
     pub chain: Vec<u8>,
     #[prost(message, repeated, tag = "3")]
     pub merchants: Vec<ArchivedOf>,
+    /// Requests about orders that were answered in records up to this one are no longer
+    /// remembered; absent in what was written before requests were let go.
+    #[prost(uint64, optional, tag = "4")]
+    pub forgotten_upto: Option<u64>,
 }
 
 /// The orders of one merchant that left, by their ids.

@@ -80,16 +80,23 @@ pub struct Policy {
     pub refusal_memory_hours: i64,
     /// Carries a confirmed order through review without a person.
     pub auto_review: bool,
-    /// Days after which an order that is over leaves memory for the archive; 0: never.
-    /// Left out then, so that a policy of before reads and is written as it was.
-    #[serde(skip_serializing_if = "is_never")]
-    pub archive_after_days: i64,
+    /// Days after which an order that is over leaves memory for the archive; 0: never,
+    /// absent: [`ARCHIVE_AFTER_DAYS`]. A policy that does not say it is written without it,
+    /// so that one of an older version stays as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_after_days: Option<i64>,
+    /// Days that an answered request is remembered at least; absent:
+    /// [`REQUEST_MEMORY_DAYS`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_memory_days: Option<i64>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_never(days: &i64) -> bool {
-    *days == 0
-}
+/// Days from the end of an order, its after-sales window included, until it leaves memory:
+/// nobody asks for it daily any more, and a late return finds it in the archive.
+pub const ARCHIVE_AFTER_DAYS: i64 = 30;
+/// Days until a request that comes again is taken for a new one. Whoever repeats does so
+/// within minutes, or within days after an outage.
+pub const REQUEST_MEMORY_DAYS: i64 = 180;
 
 impl Default for Policy {
     fn default() -> Self {
@@ -114,7 +121,8 @@ impl Default for Policy {
             quotas: Quotas::default(),
             refusal_memory_hours: 24,
             auto_review: false,
-            archive_after_days: 0,
+            archive_after_days: None,
+            request_memory_days: None,
         }
     }
 }
@@ -135,10 +143,20 @@ impl Policy {
         Ok(policy)
     }
 
-    /// The policy with all defaults filled in.
+    /// The policy as it is kept: what it does not say stays unsaid.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a policy has only plain keys and values")
+    }
+
+    /// The policy with every default said, for whoever reads it.
+    #[must_use]
+    pub fn spelled_out(&self) -> Self {
+        Self {
+            archive_after_days: Some(self.archive_after_days.unwrap_or(ARCHIVE_AFTER_DAYS)),
+            request_memory_days: Some(self.request_memory_days.unwrap_or(REQUEST_MEMORY_DAYS)),
+            ..self.clone()
+        }
     }
 
     fn check(&self) -> Result<(), Refusal> {
@@ -178,7 +196,18 @@ impl Policy {
                 1,
                 24 * 366,
             ),
-            ("archive_after_days", self.archive_after_days, 0, 3_660),
+            (
+                "archive_after_days",
+                self.archive_after_days.unwrap_or(0),
+                0,
+                3_660,
+            ),
+            (
+                "request_memory_days",
+                self.request_memory_days.unwrap_or(1),
+                1,
+                3_660,
+            ),
         ];
         for (key, value, minimum, maximum) in ranges {
             if !(minimum..=maximum).contains(&value) {
@@ -269,7 +298,14 @@ impl Policy {
     /// How long an order that is over stays in memory; none for ever.
     #[must_use]
     pub fn archive_after_ms(&self) -> Option<Millis> {
-        (self.archive_after_days > 0).then_some(self.archive_after_days * DAY)
+        let days = self.archive_after_days.unwrap_or(ARCHIVE_AFTER_DAYS);
+        (days > 0).then_some(days * DAY)
+    }
+
+    /// How long an answered request is remembered at least.
+    #[must_use]
+    pub fn request_memory_ms(&self) -> Millis {
+        self.request_memory_days.unwrap_or(REQUEST_MEMORY_DAYS) * DAY
     }
 
     #[must_use]
@@ -349,6 +385,24 @@ mod tests {
         assert_eq!(Policy::from_json("{}"), Ok(Policy::default()));
     }
 
+    /// What an older version published, or nobody did, is kept as it was then.
+    #[test]
+    fn what_a_policy_does_not_say_stays_unsaid_and_has_its_default() {
+        let silent = Policy::from_json("{}").expect("a policy");
+        assert!(!silent.to_json().contains("archive_after"), "{silent:?}");
+        assert!(!silent.to_json().contains("request_memory"), "{silent:?}");
+        assert_eq!(silent.archive_after_ms(), Some(30 * DAY));
+        assert_eq!(silent.request_memory_ms(), 180 * DAY);
+        let told = silent.spelled_out();
+        assert_eq!(
+            (told.archive_after_days, told.request_memory_days),
+            (Some(30), Some(180))
+        );
+        let never = Policy::from_json(r#"{"archive_after_days": 0}"#).expect("a policy");
+        assert_eq!(never.archive_after_ms(), None);
+        assert_eq!(Policy::from_json(&never.to_json()), Ok(never));
+    }
+
     #[test]
     fn urgency_shortens_working_nodes_only() {
         let policy = Policy::default();
@@ -368,6 +422,8 @@ mod tests {
             r#"{"roles": {"PICKING": ["ROBOT"]}}"#,
             r#"{"urgency_percent": {"URGENT": 0}}"#,
             r#"{"quotas": {"holds_per_buyer": 0}}"#,
+            r#"{"archive_after_days": -1}"#,
+            r#"{"request_memory_days": 0}"#,
         ] {
             let refusal = Policy::from_json(json).expect_err(json);
             assert_eq!(refusal.code(), RefusalCode::PolicyInvalid);

@@ -15,6 +15,13 @@ pub struct Table<T> {
     parts: Box<[HashTable<T>]>,
 }
 
+/// How far a sweep through a table has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sweep {
+    part: usize,
+    bucket: usize,
+}
+
 impl<T> Default for Table<T> {
     fn default() -> Self {
         Self {
@@ -28,6 +35,47 @@ impl<T> Table<T> {
     #[must_use]
     pub fn find(&self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<&T> {
         self.parts[part(hash)].find(hash, is)
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(HashTable::len).sum()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.iter().all(HashTable::is_empty)
+    }
+
+    /// Looks at so many places behind `sweep` and removes the entries that are `over`; true
+    /// at the end of the table, and `sweep` is at its beginning again. An entry that a
+    /// growth moves meanwhile may be passed over.
+    pub fn sweep(
+        &mut self,
+        sweep: &mut Sweep,
+        places: usize,
+        mut over: impl FnMut(&T) -> bool,
+    ) -> bool {
+        for _ in 0..places {
+            while sweep.bucket >= self.parts[sweep.part].num_buckets() {
+                *sweep = Sweep {
+                    part: sweep.part + 1,
+                    bucket: 0,
+                };
+                if sweep.part == PARTS {
+                    *sweep = Sweep::default();
+                    return true;
+                }
+            }
+            if let Ok(entry) = self.parts[sweep.part].get_bucket_entry(sweep.bucket)
+                && over(entry.get())
+            {
+                entry.remove();
+            }
+            sweep.bucket += 1;
+        }
+        false
     }
 
     /// Makes room for so many more entries in all parts together.
@@ -94,6 +142,28 @@ mod tests {
                 found.is_some()
             );
         }
+    }
+
+    #[test]
+    fn a_sweep_removes_what_is_over_a_few_places_at_a_time() {
+        let hasher = FixedState::default();
+        let hash = |entry: &u64| hasher.hash_one(entry);
+        let mut table = Table::default();
+        for entry in 0..20_000 {
+            table.insert_unique(hash(&entry), entry, hash);
+        }
+        let mut sweep = Sweep::default();
+        let (mut looks, mut before) = (0, table.len());
+        while !table.sweep(&mut sweep, 100, |entry| entry % 3 > 0) {
+            looks += 1;
+            let after = table.len();
+            assert!(before - after <= 100, "{before} to {after}");
+            before = after;
+        }
+        assert!(looks >= 200, "{looks}");
+        assert_eq!(sweep, Sweep::default());
+        assert_eq!(table.len(), 20_000_usize.div_ceil(3));
+        assert!(table.iter().all(|entry| entry % 3 == 0));
     }
 
     #[test]

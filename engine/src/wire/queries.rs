@@ -734,7 +734,7 @@ impl Reading<'_> {
                 .fact("policy_version", version)
                 .fact("newest", newest)
         };
-        let policy_json = policy.ok_or_else(missing)?.to_json();
+        let policy_json = policy.ok_or_else(missing)?.spelled_out().to_json();
         Ok(pb::GetPolicyResponse {
             policy_version: version,
             policy_json,

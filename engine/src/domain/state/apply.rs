@@ -70,7 +70,7 @@ impl State {
                 self.tokens.remove(&sha256(&revoked.token_sha256)?);
                 return Ok(());
             }
-            Event::OrdersArchived(archived) => return self.apply_archived(archived),
+            Event::OrdersArchived(archived) => return self.apply_archived(header.at, archived),
             Event::OrderRevived(revived) => return self.apply_revived(header.merchant, revived),
             _ => {}
         }
@@ -105,6 +105,7 @@ impl State {
 
     fn apply_start(&mut self, started: &EngineStarted) -> Applied {
         self.frozen_at = (started.frozen_at != 0).then_some(started.frozen_at);
+        self.requests.floor.sorts |= started.sorts_requests;
         if started.credit_ms > 0 {
             for merchant in &mut self.merchants {
                 merchant.credit_outage(started.credit_ms, started.last_at);

@@ -14,6 +14,9 @@ use crate::domain::time::Millis;
 use crate::domain::words::Flag;
 use crate::planted::planted;
 
+/// Places of the requests' table that are swept for each order that leaves, which had fewer.
+const SWEPT_EACH: usize = 64;
+
 /// How far the archive of a state reaches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ArchiveMark {
@@ -95,13 +98,25 @@ impl State {
                 }),
             }
         }
-        let chain = chained(self.archive.chain, orders).to_vec();
+        let now = now.max(self.last_at);
         let left = OrdersArchived {
             run,
-            chain,
+            chain: chained(self.archive.chain, orders).to_vec(),
             merchants,
+            forgotten_upto: Some(self.forgettable(now)),
         };
-        Some(self.own_record(now.max(self.last_at), Event::OrdersArchived(left)))
+        Some(self.own_record(now, Event::OrdersArchived(left)))
+    }
+
+    /// The last record of which requests may be forgotten at `now`: requests of all
+    /// merchants stand together, and the longest memory holds for all.
+    fn forgettable(&self, now: Millis) -> u64 {
+        let memories = self.merchants.iter().map(|m| m.policy().request_memory_ms());
+        let memory = match planted!(ForgetRequestsEarly) {
+            true => 0,
+            false => memories.max().unwrap_or(Millis::MAX / 2),
+        };
+        self.requests.floor_at(self.deadline_now(now) - memory)
     }
 
     /// The orders that an event lets go, as they are in memory before it.
@@ -121,10 +136,16 @@ impl State {
         left.merchants.iter().flat_map(of).collect()
     }
 
-    pub(super) fn apply_archived(&mut self, left: &OrdersArchived) -> Result<(), String> {
+    pub(super) fn apply_archived(
+        &mut self,
+        at: Millis,
+        left: &OrdersArchived,
+    ) -> Result<(), String> {
+        let mut count = 0;
         for of in &left.merchants {
             let merchant = self.merchants.get_mut(of.merchant as usize);
             let merchant = merchant.ok_or("orders of no merchant were archived")?;
+            count += of.orders.len();
             for id in &of.orders {
                 let taken = merchant.take_closed(*id);
                 taken.ok_or_else(|| format!("order {id} was archived and is not over"))?;
@@ -135,6 +156,13 @@ impl State {
             run: left.run,
             chain: chain.map_err(|_| "a chain has 16 bytes")?,
         };
+        if let Some(upto) = left.forgotten_upto {
+            if upto > self.seq {
+                return Err(format!("requests of record {upto} are forgotten before it"));
+            }
+            let places = count * SWEPT_EACH;
+            self.requests.raise_floor(upto, at, self.seq + 1, places);
+        }
         Ok(())
     }
 

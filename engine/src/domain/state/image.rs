@@ -2,7 +2,7 @@
 //!
 //! An image is a list of parts: the house, then each merchant and its orders a few
 //! at a time, then the requests that were answered. If orders were archived, their places
-//! come behind the house. It holds what decides and
+//! come behind the house, and from where on requests are remembered. It holds what decides and
 //! nothing that follows from it: indexes and totals are built again, by the same
 //! functions that keep them while the engine runs. Maps go in the order of their
 //! keys, so that equal states have equal images, byte for byte.
@@ -13,7 +13,8 @@ use std::convert::Infallible;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Answered, ArchiveMark, Merchant, Requests, State, Token, hash_key};
+use super::requests::{Answered, Floor};
+use super::{ArchiveMark, Merchant, State, Token};
 use crate::domain::inventory::board::Board;
 use crate::domain::inventory::catalogue::{Catalogue, ChannelCode, Sku, Warehouse};
 use crate::domain::inventory::pool::{Batch, Pool};
@@ -39,6 +40,7 @@ mod tag {
     pub(super) const ANSWERED: u8 = 4;
     pub(super) const REFUSALS: u8 = 5;
     pub(super) const ARCHIVED: u8 = 6;
+    pub(super) const FLOOR: u8 = 7;
 }
 
 /// Bytes are no image of a state.
@@ -105,7 +107,7 @@ impl State {
             last_at: self.last_at,
             frozen_at: self.frozen_at,
             tokens: ordered(&self.tokens),
-            answered: self.requests.index.iter().count(),
+            answered: self.requests.remembered().count(),
         };
         put(encoded(tag::HOUSE, &house, &mut bytes))?;
         if self.archive.run > 0 {
@@ -116,6 +118,9 @@ impl State {
             };
             put(encoded(tag::ARCHIVED, &part, &mut bytes))?;
         }
+        if self.requests.floor != Floor::default() {
+            put(encoded(tag::FLOOR, &self.requests.floor, &mut bytes))?;
+        }
         for merchant in &self.merchants {
             put(encoded(tag::MERCHANT, &merchant.part(), &mut bytes))?;
             let mut orders = merchant.orders.iter().map(|(_, order)| order).peekable();
@@ -124,7 +129,7 @@ impl State {
                 put(encoded(tag::ORDERS, &some, &mut bytes))?;
             }
         }
-        let mut answered: Vec<_> = self.requests.index.iter().copied().collect();
+        let mut answered: Vec<_> = self.requests.remembered().collect();
         answered.sort_unstable_by_key(|answered| (answered.seq, answered.key));
         if planted!(ForgetAnsweredInImage) {
             answered.clear();
@@ -274,6 +279,7 @@ impl Image {
                     state.requests.add(answered);
                 }
             }
+            Body::Floor(floor) => state.requests.floor = floor,
             Body::Refusals(refusals) => state.requests.refusals = refusals,
         }
         Ok(())
@@ -291,6 +297,7 @@ pub struct Part {
 enum Body {
     House(House),
     Archived(ArchivedPart),
+    Floor(Floor),
     Merchant(Box<MerchantPart>),
     Orders(Vec<Order>),
     Answered(Vec<Answered>),
@@ -314,19 +321,13 @@ impl Body {
         Ok(match *tag {
             tag::HOUSE => Self::House(decoded(rest)?),
             tag::ARCHIVED => Self::Archived(decoded(rest)?),
+            tag::FLOOR => Self::Floor(decoded(rest)?),
             tag::MERCHANT => Self::Merchant(decoded(rest)?),
             tag::ORDERS => Self::Orders(decoded(rest)?),
             tag::ANSWERED => Self::Answered(decoded(rest)?),
             tag::REFUSALS => Self::Refusals(decoded(rest)?),
             other => return Err(format!("is of kind {other}, which is unknown")),
         })
-    }
-}
-
-impl Requests {
-    fn reserve(&mut self, additional: usize) {
-        let Self { index, hasher, .. } = self;
-        index.reserve(additional, |answered| hash_key(hasher, answered.key));
     }
 }
 

@@ -17,15 +17,15 @@ mod merchant;
 mod money;
 mod place;
 mod quota;
+mod requests;
 mod stock;
 mod ticking;
 mod tx;
 mod units;
 mod view;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
-use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Principal, RequestKey, Submission};
@@ -33,9 +33,8 @@ use super::event::{DocumentOpened, Entry, Event, MerchantOpened, Record};
 use super::inventory::board::Board;
 use super::orders::OrderId;
 use super::orders::lifecycle::Role;
-use super::outcome::{Done, Outcome};
+use super::outcome::{Answer, Done, Outcome};
 use super::refusal::{Refusal, RefusalCode};
-use super::table::Table;
 use super::time::Millis;
 use crate::planted::planted;
 
@@ -45,6 +44,7 @@ pub use image::{Image, ImageDigest, ImageError, Part};
 pub use ledger::Ledger;
 pub use merchant::{Merchant, Totals};
 pub use ticking::Advance;
+use requests::{Answered, Requests};
 use tx::Tx;
 
 /// A credential as the state knows it: never the secret, only its hash.
@@ -93,49 +93,6 @@ pub struct State {
     requests: Requests,
     archive: ArchiveMark,
     board: Board,
-}
-
-/// Requests that were answered: key, fingerprint of the payload, record.
-#[derive(Debug, Default)]
-struct Requests {
-    index: Table<Answered>,
-    /// Refusals are forgotten after the policy's time, oldest first.
-    refusals: VecDeque<(Millis, u128)>,
-    hasher: FixedState,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Answered {
-    key: u128,
-    fingerprint: u64,
-    seq: u64,
-}
-
-impl Requests {
-    fn find(&self, key: u128) -> Option<Answered> {
-        self.index
-            .find(self.hash(key), |answered| answered.key == key)
-            .copied()
-    }
-
-    fn add(&mut self, answered: Answered) {
-        let hash = self.hash(answered.key);
-        let Self { index, hasher, .. } = self;
-        index.insert_unique(hash, answered, |answered| hash_key(hasher, answered.key));
-    }
-
-    fn forget(&mut self, key: u128) {
-        let hash = self.hash(key);
-        self.index.remove(hash, |answered| answered.key == key);
-    }
-
-    fn hash(&self, key: u128) -> u64 {
-        hash_key(&self.hasher, key)
-    }
-}
-
-fn hash_key(hasher: &FixedState, key: u128) -> u64 {
-    std::hash::BuildHasher::hash_one(hasher, key)
 }
 
 impl State {
@@ -280,6 +237,12 @@ impl State {
         self.requests.find(key).is_some()
     }
 
+    /// Answered requests that take memory.
+    #[must_use]
+    pub fn requests_in_memory(&self) -> usize {
+        self.requests.in_memory()
+    }
+
     fn answered(&self, request: RequestKey) -> Option<Decision> {
         let answered = self.requests.find(request.key)?;
         Some(
@@ -295,13 +258,15 @@ impl State {
     fn remember(&mut self, record: &Record) {
         self.seq += 1;
         self.last_at = self.last_at.max(record.at);
-        let refused = matches!(
-            record
-                .outcome
-                .as_ref()
-                .and_then(|outcome| outcome.answer.as_ref()),
-            Some(super::outcome::Answer::Refused(_))
-        );
+        let outcome = record.outcome.as_ref();
+        let answer = outcome.and_then(|outcome| outcome.answer.as_ref());
+        let refused = matches!(answer, Some(Answer::Refused(_)));
+        if let Some(Answer::Done(done)) = answer
+            && done.order.is_none()
+            && done.parcel.is_none()
+        {
+            self.requests.keep(self.seq);
+        }
         let keys = [
             (&record.key, record.fingerprint),
             (&record.scan_key, record.scan_fingerprint),
@@ -324,15 +289,7 @@ impl State {
                 self.requests.refusals.push_back((record.at + memory, key));
             }
         }
-        while self
-            .requests
-            .refusals
-            .front()
-            .is_some_and(|(until, _)| *until <= record.at || planted!(ForgetRefusals))
-        {
-            let (_, key) = self.requests.refusals.pop_front().expect("front was seen");
-            self.requests.forget(key);
-        }
+        self.requests.forget_refusals(record.at);
     }
 
     fn begin(&mut self, submission: &Submission, now: Millis) -> Tx<'_> {

@@ -94,6 +94,7 @@ impl State {
             last_at,
             frozen_at,
             version: version.to_owned(),
+            sorts_requests: true,
         };
         self.own_record(now.max(last_at), Event::EngineStarted(started))
     }
