@@ -153,6 +153,8 @@ mistakes! {
     ArchiveEarly,
     /// Requests are forgotten whatever the policy's days say.
     ForgetRequestsEarly,
+    /// Requests about stock are forgotten too.
+    ForgetStockRequests,
     /// A request that was let go is known until it is swept out.
     RememberUnswept,
     /// A reply does not wait for the replicas of its mode.

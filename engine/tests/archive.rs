@@ -564,7 +564,7 @@ fn merged_runs_hold_every_order_and_the_newest_of_each() {
     orders.pop();
     all_found(&archive, &orders);
     assert!(archive.facts().files < 20, "{:?}", archive.facts());
-    archive.check().expect("whole");
+    archive.check(&mut |_, _| {}).expect("whole");
     let again = Archive::open(Arc::new(Folder::at(&path)), mark).expect("the same");
     all_found(&again, &orders);
     // Of another history, or farther than it is.
@@ -681,7 +681,7 @@ fn a_disk_that_fails_at_any_call_loses_nothing() {
         })();
         let archive = Archive::open(Arc::new(Folder::at(&path)), kept).expect("what was kept");
         all_found(&archive, &orders[..whole]);
-        archive.check().expect("whole");
+        archive.check(&mut |_, _| {}).expect("whole");
         fs::remove_dir_all(&path).expect("our own folder");
         if done.is_ok() {
             assert!(calls > 50, "{calls}");
@@ -705,7 +705,9 @@ fn every_flipped_bit_and_every_cut_is_noticed() {
     let good = fs::read(&file).expect("a file");
     let is_whole = || {
         let opened = Archive::reading(Arc::new(Folder::at(&path)), mark);
-        opened.and_then(|archive| archive.check()).is_ok()
+        opened
+            .and_then(|archive| archive.check(&mut |_, _| {}))
+            .is_ok()
     };
     assert!(is_whole());
     for at in 0..good.len() {

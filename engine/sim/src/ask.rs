@@ -177,6 +177,12 @@ pub struct Rules {
     /// 0: never.
     #[serde(default)]
     pub archive_after_days: i64,
+    #[serde(default = "half_a_year")]
+    pub request_memory_days: i64,
+}
+
+fn half_a_year() -> i64 {
+    180
 }
 
 impl Default for Rules {
@@ -196,7 +202,8 @@ impl Default for Rules {
             refusal_memory_hours: 24,
             units_per_buyer_and_sku: None,
             holds_per_buyer: None,
-            archive_after_days: 0,
+            archive_after_days: 30,
+            request_memory_days: half_a_year(),
         }
     }
 }
@@ -231,6 +238,7 @@ impl Rules {
                 "holds_per_buyer": self.holds_per_buyer,
             },
             "archive_after_days": self.archive_after_days,
+            "request_memory_days": self.request_memory_days,
         })
         .to_string()
     }
@@ -403,6 +411,21 @@ impl Scan {
 }
 
 impl Ask {
+    /// Something is done to an order, which tells of it ever after.
+    #[must_use]
+    pub fn is_about_an_order(&self) -> bool {
+        !matches!(
+            self,
+            Self::Receive { .. }
+                | Self::Move { .. }
+                | Self::Count { .. }
+                | Self::ConfigurePool { .. }
+                | Self::PublishPolicy(_)
+                | Self::RegisterDevice { .. }
+                | Self::ReconcileClock { .. }
+        )
+    }
+
     fn command(&self) -> Command {
         match self {
             Self::Place(placing) => placing.command(),

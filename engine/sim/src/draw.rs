@@ -164,7 +164,12 @@ impl Drawer {
                     .take_if(|pending| (pending.shop, pending.id) == (shop, request));
                 if let Some(answered) = answered {
                     if self.past.len() == REMEMBERED {
-                        self.past.pop_front();
+                        // Some come again after days, when they are forgotten.
+                        let gone = match self.world.archives {
+                            true => self.chance.place(REMEMBERED),
+                            false => 0,
+                        };
+                        self.past.remove(gone);
                     }
                     self.past.push_back(answered);
                 }
@@ -588,8 +593,11 @@ impl Drawer {
         if known.shelves.is_empty() && self.chance.permille(900) {
             kind = Kind::Stock;
         }
-        let keeps_all = self.world.archives && known.rules.archive_after_days == 0;
-        if keeps_all && self.chance.permille(50) {
+        let rules = &known.rules;
+        let keeps_all = rules.archive_after_days == 0
+            || rules.archive_after_days > 2
+            || rules.request_memory_days > 2;
+        if self.world.archives && keeps_all && self.chance.permille(50) {
             return (Ask::PublishPolicy(self.rules()), Role::Admin, 0);
         }
         let admin = |ask| (ask, Role::Admin, 0);
@@ -947,6 +955,10 @@ impl Drawer {
             archive_after_days: match archives {
                 true => chance.of(&[0, 1, 1, 1, 2]),
                 false => 0,
+            },
+            request_memory_days: match archives {
+                true => chance.of(&[1, 1, 2, 180]),
+                false => 180,
             },
         }
     }

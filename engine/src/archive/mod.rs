@@ -321,13 +321,27 @@ impl Archive {
         }
     }
 
-    /// Reads everything in it.
+    /// Reads everything in it, and shows each order of each run with its bytes: one that
+    /// stands in several runs more than once.
     ///
     /// # Errors
-    /// [`ArchiveError`] naming the damaged file.
-    pub fn check(&self) -> Result<(), ArchiveError> {
-        let checked = |run: &Arc<Run>| run.check().map_err(|wrong| self.error(&run.name, wrong));
-        self.view().iter().try_for_each(checked)
+    /// [`ArchiveError`] naming the first damaged file.
+    pub fn check(&self, see: &mut dyn FnMut(&Archived, u64)) -> Result<(), ArchiveError> {
+        let mut checked =
+            |run: &Arc<Run>| (run.check(see)).map_err(|wrong| self.error(&run.name, wrong));
+        self.view().iter().try_for_each(&mut checked)
+    }
+
+    /// Shows the newest image of every order, by merchant and id.
+    ///
+    /// # Errors
+    /// [`ArchiveError`]; [`Archive::check`] names the damaged file.
+    pub fn each(&self, see: &mut dyn FnMut(&Archived)) -> Result<(), ArchiveError> {
+        let view = self.view();
+        newest_of(&view).try_for_each(|order| {
+            see(&order.map_err(|wrong| self.error("", wrong))?);
+            Ok(())
+        })
     }
 
     /// Sets everything in a folder aside, to begin again.

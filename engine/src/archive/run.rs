@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::filter::Filter;
 use crate::domain::orders::OrderId;
 use crate::domain::orders::archived::Archived;
+use crate::domain::state::chained;
 use crate::journal::{DiskFile, read_up_to};
 use crate::planted::planted;
 
@@ -247,11 +248,68 @@ impl Run {
         })
     }
 
-    /// Reads everything in it.
-    pub(super) fn check(&self) -> Result<(), Wrong> {
-        self.orders().try_for_each(|order| order.map(drop))?;
-        (0..self.tail.pages.len()).try_for_each(|number| self.page(number).map(drop))
+    /// Reads everything in it and shows each order with its bytes: all checksums, the order
+    /// of the orders, that index and filter find exactly these, and what a record says of it.
+    pub(super) fn check(&self, see: &mut dyn FnMut(&Archived, u64)) -> Result<(), Wrong> {
+        let tail = &self.tail;
+        let damaged = |what: &str| Err(Wrong::Damaged(what.into()));
+        let mut at = START as u64;
+        let mut last = None;
+        let (mut pairs, mut sum) = (0_u64, 0_u64);
+        let mut alone = Vec::new();
+        for _ in 0..tail.orders {
+            let (archived, next) = self.order(at)?;
+            let place = (archived.merchant, archived.id);
+            if last.replace(place).is_some_and(|last| last >= place) {
+                return damaged("its orders are not in order");
+            }
+            for name in names_of(&archived) {
+                let key = name.key(archived.merchant);
+                if name.is_filtered() && !tail.filter.may_have(key) {
+                    return damaged("its filter denies an order");
+                }
+                (pairs, sum) = (pairs + 1, sum.wrapping_add(mixed(key, at)));
+            }
+            see(&archived, next - at);
+            at = next;
+            // A record names the hash of one run; of merged ones nobody has it any more.
+            if tail.runs.len() == 1 {
+                alone.push(archived);
+            }
+        }
+        if at != tail.index_at || pairs != tail.pairs {
+            return damaged("it has other orders than its index");
+        }
+        for number in 0..tail.pages.len() {
+            for pair in self.page(number)?.chunks_exact(PAIR) {
+                sum = sum.wrapping_sub(mixed(u64_at(pair, 0), u64_at(pair, 8)));
+            }
+        }
+        let is_named = match &tail.runs[..] {
+            [(_, chain)] => *chain == chained(tail.before, &alone),
+            _ => true,
+        };
+        match (sum, is_named) {
+            (0, true) => Ok(()),
+            (0, false) => damaged("its orders are not those that its record names"),
+            _ => damaged("its index has other names than its orders"),
+        }
     }
+}
+
+/// What an order is found by.
+fn names_of(archived: &Archived) -> impl Iterator<Item = Name<'_>> {
+    let channel_id = archived.order.channel_order_id();
+    let channel_id = Some(channel_id).filter(|id| !id.is_empty());
+    [Name::Number(&archived.order.number), Name::Id(archived.id)]
+        .into_iter()
+        .chain(channel_id.map(Name::ChannelId))
+}
+
+/// One number for a pair of the index, so that sums of pairs differ where pairs do.
+const fn mixed(key: u64, place: u64) -> u64 {
+    let both = key ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (both ^ (both >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
 /// Writes a run of `orders`, which come by merchant and id, and makes it durable.
@@ -272,17 +330,12 @@ pub(super) fn write(
     for order in orders {
         let archived = order?;
         let place = to.end();
-        let mut name = |name: Name<'_>| {
+        for name in names_of(&archived) {
             let key = name.key(archived.merchant);
             index.push((key, place));
             if name.is_filtered() {
                 filtered.push(key);
             }
-        };
-        name(Name::Number(&archived.order.number));
-        name(Name::Id(archived.id));
-        if !archived.order.channel_order_id().is_empty() {
-            name(Name::ChannelId(archived.order.channel_order_id()));
         }
         let bytes = archived.encode();
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;

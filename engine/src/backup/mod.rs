@@ -240,8 +240,11 @@ fn fill(source: Source<'_>, to: &Path, now_ms: u64) -> Result<Manifest, BackupEr
         documents.write(&to.join("documents"))?;
     }
     let (state, findings) = replay_folder(to, None)?;
-    check_archive(to, &state)?;
-    let damaged_documents = documents.mend(&to.join("documents"), references(&state))?;
+    let references = documents_of(to, &state)?;
+    let damaged_documents = documents.mend(
+        &to.join("documents"),
+        references.iter().map(|(_, reference)| *reference),
+    )?;
     // Last: it has every key that a copied document was sealed under.
     if let Some(ring) = source.keys {
         copy_ring(ring, to)?;
@@ -255,7 +258,7 @@ fn fill(source: Source<'_>, to: &Path, now_ms: u64) -> Result<Manifest, BackupEr
         last_seq: journal.last_seq,
         state_hash: hex(&state.digest()),
         findings: findings.len(),
-        documents: references(&state).count() as u64,
+        documents: references.len() as u64,
         damaged_documents,
         keys: source.keys.is_some(),
         files: manifest::entries(to)?,
@@ -317,11 +320,36 @@ fn copy_archive(folder: &Path, to: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Reads the whole archive of a copied folder, which must be the state's.
-fn check_archive(folder: &Path, state: &State) -> Result<(), BackupError> {
+/// Reads the whole archive of a copied folder, which must be the state's, and gives the
+/// documents that orders refer to, in memory and in the archive, with their merchants.
+fn documents_of<'a>(
+    folder: &Path,
+    state: &'a State,
+) -> Result<Vec<(&'a str, DocumentRef)>, BackupError> {
     let disk = Arc::new(Folder::at(&folder.join(ARCHIVE)));
     let archive = Archive::reading(disk, state.archive_mark()).map_err(OpenError::from)?;
-    Ok(archive.check().map_err(OpenError::from)?)
+    archive.check(&mut |_, _| {}).map_err(OpenError::from)?;
+    let merchants = state.merchants();
+    let in_memory = merchants.iter().flat_map(|merchant| {
+        let orders = merchant.orders.iter();
+        orders.filter_map(|(_, order)| {
+            let reference = DocumentRef::from_bytes(&order.document)?;
+            Some((merchant.name.as_ref(), reference))
+        })
+    });
+    let mut documents: Vec<_> = in_memory.collect();
+    let archived = archive.each(&mut |archived| {
+        let merchant = merchants.get(archived.merchant as usize);
+        let reference = DocumentRef::from_bytes(&archived.order.document);
+        // One that came back is in memory, and may have another document.
+        if let (Some(merchant), Some(reference)) = (merchant, reference)
+            && merchant.orders.look(archived.id).is_none()
+        {
+            documents.push((merchant.name.as_ref(), reference));
+        }
+    });
+    archived.map_err(OpenError::from)?;
+    Ok(documents)
 }
 
 /// Copies a key ring, for its owner only.
@@ -341,24 +369,6 @@ fn copy_ring(ring: &Path, to: &Path) -> Result<(), BackupError> {
         .open(&path)
         .and_then(|mut file| file.write_all(&content))
         .map_err(BackupError::io("write", &path))
-}
-
-/// The documents that orders refer to.
-fn references(state: &State) -> impl Iterator<Item = DocumentRef> {
-    documents(state).map(|(_, reference)| reference)
-}
-
-/// The same with their merchants.
-fn documents(state: &State) -> impl Iterator<Item = (&str, DocumentRef)> {
-    state.merchants().iter().flat_map(|merchant| {
-        let orders = merchant.orders.iter();
-        orders.filter_map(|(_, order)| {
-            Some((
-                merchant.name.as_ref(),
-                DocumentRef::from_bytes(&order.document)?,
-            ))
-        })
-    })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::draft::Draft;
 use super::manifest::Manifest;
-use super::{BackupError, RING, check_archive, copy_ring, documents, hex};
+use super::{BackupError, RING, copy_ring, documents_of, hex};
 use crate::domain::state::State;
 use crate::engine::replay_folder;
 use crate::vault::{KeyRing, SealedDocuments, Vault, VaultError};
@@ -96,7 +96,6 @@ fn replay(folder: &Path, manifest: &Manifest) -> Result<State, BackupError> {
     let (state, _) = replay_folder(folder, None)?;
     let found = hex(&state.digest());
     if (found.as_str(), state.seq()) == (manifest.state_hash.as_str(), manifest.last_seq) {
-        check_archive(folder, &state)?;
         return Ok(state);
     }
     Err(BackupError::Differs {
@@ -107,13 +106,14 @@ fn replay(folder: &Path, manifest: &Manifest) -> Result<State, BackupError> {
     })
 }
 
-/// Opens every document that orders refer to, if there is a key ring.
+/// Reads the archive, and opens every document that orders refer to if there is a key ring.
 fn check_documents(
     folder: &Path,
     state: &State,
     manifest: Manifest,
     keys: Option<&Path>,
 ) -> Result<Checked, BackupError> {
+    let documents = documents_of(folder, state)?;
     let sealed = SealedDocuments::open(&folder.join("documents"), None)?;
     let ring = match keys {
         Some(_) => Ring::Given,
@@ -136,7 +136,7 @@ fn check_documents(
         return Err(BackupError::NoRing { path: path.into() });
     }
     let vault = Vault::reading(sealed, KeyRing::open(path)?);
-    for (merchant, reference) in documents(state) {
+    for (merchant, reference) in documents {
         match vault.open_document(merchant, &reference) {
             Ok(_) | Err(VaultError::Erased) => checked.opened_documents += 1,
             Err(error @ VaultError::Io { .. }) => return Err(error.into()),

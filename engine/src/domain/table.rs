@@ -43,11 +43,6 @@ impl<T> Table<T> {
         self.parts.iter().map(HashTable::len).sum()
     }
 
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.parts.iter().all(HashTable::is_empty)
-    }
-
     /// Looks at so many places behind `sweep` and removes the entries that are `over`; true
     /// at the end of the table, and `sweep` is at its beginning again. An entry that a
     /// growth moves meanwhile may be passed over.

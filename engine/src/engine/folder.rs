@@ -18,7 +18,7 @@ use crate::journal::{
     Report, carry_out, plan_cut,
 };
 use crate::snapshots::{Head, Snapshots, Start};
-use crate::vault::{KeyRing, VaultError};
+use crate::vault::{DocumentRef, KeyRing, SealedDocuments, VaultError};
 
 /// Makes a new master key of a data folder's documents current and gives its id.
 /// No engine may have the folder open; the next one seals with the new key.
@@ -94,6 +94,17 @@ pub struct FolderReport {
     /// Newest first.
     pub snapshots: Vec<SnapshotReport>,
     pub archive: ArchiveReport,
+    pub documents: DocumentsReport,
+}
+
+/// The sealed documents that orders refer to, in memory and in the archive.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DocumentsReport {
+    pub documents: u64,
+    /// Damaged in one copy and whole in the other: the next scrub mends them.
+    pub mendable: u64,
+    /// Why not all of them can be opened, if so.
+    pub problem: Option<String>,
 }
 
 /// The archive: what it has, or why it cannot be used.
@@ -114,10 +125,10 @@ pub struct SnapshotReport {
 }
 
 /// Checks every frame of a data folder's journal and of its mirror, every snapshot, and
-/// every order of the archive. Nothing is locked and nothing is written.
+/// every order of the archive, and the sealed documents. Nothing is locked and nothing is written.
 ///
 /// # Errors
-/// [`JournalError`] for a damaged journal; a damaged snapshot or archive is in the report.
+/// [`JournalError`] for a damaged journal; other damage is in the report.
 pub fn verify_folder(path: &Path, mirror: Option<&Path>) -> Result<FolderReport, OpenError> {
     let journal = journal::verify(&path.join("journal"), mirror)?;
     let (reader, _) = FileJournal::open_reader(&path.join("journal"), mirror)?;
@@ -132,21 +143,25 @@ pub fn verify_folder(path: &Path, mirror: Option<&Path>) -> Result<FolderReport,
         }
     });
     let snapshots = snapshots.collect();
+    let (archive, documents) = check_orders(path, mirror);
     Ok(FolderReport {
         journal,
         snapshots,
-        archive: check_archive(path, mirror),
+        archive,
+        documents,
     })
 }
 
-/// Reads the whole archive of a folder. Beside a running engine a merge may take files
-/// away that were just listed, or name runs that came later: then it looks again.
-fn check_archive(path: &Path, mirror: Option<&Path>) -> ArchiveReport {
+/// Reads the whole archive of a folder, and every document. Beside a running engine a merge
+/// may take files away that were just listed, or name runs that came later: then it looks
+/// again.
+fn check_orders(path: &Path, mirror: Option<&Path>) -> (ArchiveReport, DocumentsReport) {
     const ATTEMPTS: usize = 5;
     let mut report = ArchiveReport {
         facts: ArchiveFacts::default(),
         problem: None,
     };
+    let mut documents = DocumentsReport::default();
     for _ in 0..ATTEMPTS {
         let state = match state_of(path, mirror) {
             Ok(state) => state,
@@ -155,18 +170,77 @@ fn check_archive(path: &Path, mirror: Option<&Path>) -> ArchiveReport {
                 continue;
             }
         };
+        let mut references = documents_of(&state);
         let disk = Arc::new(Folder::at(&Archive::folder(path)));
         let opened = Archive::reading(disk, state.archive_mark());
-        let checked = opened.and_then(|archive| archive.check().map(|()| archive.facts()));
+        let checked = opened.and_then(|archive| {
+            archive.check(&mut |archived, _| {
+                references.extend(DocumentRef::from_bytes(&archived.order.document));
+            })?;
+            Ok(archive.facts())
+        });
+        documents = check_documents(path, mirror, references);
         match checked {
             Ok(facts) => {
-                return ArchiveReport {
+                report = ArchiveReport {
                     facts,
                     problem: None,
                 };
+                break;
             }
             Err(error) => report.problem = Some(error.to_string()),
         }
+    }
+    (report, documents)
+}
+
+/// The documents of the orders in memory.
+fn documents_of(state: &State) -> Vec<DocumentRef> {
+    let orders = state.merchants().iter().flat_map(|m| m.orders.iter());
+    let documents = orders.filter_map(|(_, order)| DocumentRef::from_bytes(&order.document));
+    documents.collect()
+}
+
+/// Reads documents in every copy.
+fn check_documents(
+    path: &Path,
+    mirror: Option<&Path>,
+    mut references: Vec<DocumentRef>,
+) -> DocumentsReport {
+    references.sort_unstable_by_key(|reference| *reference.as_bytes());
+    references.dedup();
+    let folder = path.join("documents");
+    let mut report = DocumentsReport {
+        documents: references.len() as u64,
+        ..DocumentsReport::default()
+    };
+    let checked = std::iter::once(folder.as_path())
+        .chain(mirror)
+        .map(|folder| {
+            let mut sealed = SealedDocuments::open(folder, None)?;
+            let whole = references
+                .iter()
+                .map(|reference| sealed.is_whole(reference));
+            whole.collect::<Result<Vec<bool>, _>>()
+        })
+        .collect::<Result<Vec<_>, _>>();
+    match checked {
+        Ok(copies) => {
+            let whole_in = |place: usize| copies.iter().filter(|copy| copy[place]).count();
+            let places = 0..references.len();
+            let lost = places.clone().filter(|place| whole_in(*place) == 0).count();
+            let whole = places
+                .filter(|place| whole_in(*place) == copies.len())
+                .count();
+            report.mendable = (references.len() - lost - whole) as u64;
+            report.problem = (lost > 0).then(|| {
+                format!(
+                    "{lost} of {} are damaged in every copy. Restore a backup",
+                    report.documents
+                )
+            });
+        }
+        Err(error) => report.problem = Some(error.to_string()),
     }
     report
 }

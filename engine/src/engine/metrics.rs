@@ -48,6 +48,8 @@ pub struct Metrics {
     /// the archive on disk and of what finds orders in it in memory.
     pub orders_in_memory: usize,
     pub archived_orders: usize,
+    /// Answered requests in memory, so that a repeated one gets its first answer.
+    pub requests_in_memory: usize,
     pub archive_bytes: u64,
     pub archive_resident_bytes: u64,
     pub archive_failures: u64,
@@ -69,6 +71,7 @@ pub(super) struct Seen {
     deadlines_frozen: bool,
     orders_in_memory: usize,
     archived_orders: usize,
+    requests_in_memory: usize,
 }
 
 impl Seen {
@@ -78,6 +81,7 @@ impl Seen {
             merchants: state.merchants().len(),
             deadlines_frozen: state.frozen_at().is_some(),
             archived_orders: state.archived_orders(),
+            requests_in_memory: state.requests_in_memory(),
             ..Self::default()
         };
         for merchant in state.merchants() {
@@ -129,6 +133,7 @@ pub(super) fn collect(shared: &Shared) -> Metrics {
         snapshot_seq: get(&shared.snapshot_counts.last_seq).max(shared.recovered.snapshot_seq),
         orders_in_memory: seen.orders_in_memory,
         archived_orders: seen.archived_orders,
+        requests_in_memory: seen.requests_in_memory,
         archive_bytes: archive.bytes,
         archive_resident_bytes: archive.resident_bytes,
         archive_failures: get(&shared.archive_counts.failures),

@@ -44,8 +44,8 @@ use crate::wire::decode::{self, Request};
 use crate::wire::status;
 
 pub use folder::{
-    ArchiveReport, Compacted, FolderReport, SnapshotReport, compact_folder, cut_folder,
-    replay_folder, rotate_key, snapshot_folder, verify_folder,
+    ArchiveReport, Compacted, DocumentsReport, FolderReport, SnapshotReport, compact_folder,
+    cut_folder, replay_folder, rotate_key, snapshot_folder, verify_folder,
 };
 pub use metrics::Metrics;
 pub use mirror::mirror_of;

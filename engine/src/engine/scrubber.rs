@@ -1,5 +1,5 @@
-//! The scrubber: reads the whole journal again now and then, and mends what rotted
-//! in one copy while the other one is still whole.
+//! The scrubber: reads the whole journal, the archive and the sealed documents again now
+//! and then, and mends what rotted in one copy while the other one is still whole.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak, mpsc};
@@ -37,6 +37,7 @@ pub(super) fn start(shared: &Arc<Shared>, every: Duration) -> Beside {
             let mut pace = Pace::new(stopped);
             scrub_journal(&weak, &mut pace);
             scrub_documents(&weak, &mut pace);
+            scrub_archive(&weak, &mut pace);
         }
     })
 }
@@ -81,7 +82,7 @@ fn scrub_journal(shared: &Weak<Shared>, pace: &mut Pace<'_>) {
     }
 }
 
-/// Reads the documents that orders refer to, a few orders at a time.
+/// Reads the documents that orders in memory refer to, a few orders at a time.
 fn scrub_documents(shared: &Weak<Shared>, pace: &mut Pace<'_>) {
     let (mut merchant, mut from) = (0, 0);
     while let Some(shared) = shared.upgrade()
@@ -103,15 +104,37 @@ fn scrub_documents(shared: &Weak<Shared>, pace: &mut Pace<'_>) {
             };
             found
         };
-        let mut mended = 0;
-        for reference in &references {
-            match shared.vault.scrub(reference) {
-                Ok(was_mended) => mended += u64::from(was_mended),
-                Err(error) => tell_rot("document_rot", &error.to_string(), &shared.scrubs),
-            }
-            pace.read(DOCUMENT_BYTES);
+        mend_documents(&shared, &references, pace);
+    }
+}
+
+fn mend_documents(shared: &Shared, references: &[DocumentRef], pace: &mut Pace<'_>) {
+    let mut mended = 0;
+    for reference in references {
+        match shared.vault.scrub(reference) {
+            Ok(was_mended) => mended += u64::from(was_mended),
+            Err(error) => tell_rot("document_rot", &error.to_string(), &shared.scrubs),
         }
-        tell_mended("documents_mended", mended, &shared.scrubs.mended_documents);
+        pace.read(DOCUMENT_BYTES);
+    }
+    tell_mended("documents_mended", mended, &shared.scrubs.mended_documents);
+}
+
+/// Reads every run of the archive, and the documents of the orders in it.
+fn scrub_archive(shared: &Weak<Shared>, pace: &mut Pace<'_>) {
+    let Some(shared) = shared.upgrade() else {
+        return;
+    };
+    let Some(archive) = &shared.archive else {
+        return;
+    };
+    let checked = archive.check(&mut |archived, bytes| {
+        let document = DocumentRef::from_bytes(&archived.order.document);
+        mend_documents(&shared, document.as_slice(), pace);
+        pace.read(bytes);
+    });
+    if let Err(error) = checked {
+        tell_rot("archive_rot", &error.to_string(), &shared.scrubs);
     }
 }
 

@@ -21,7 +21,7 @@ _DUMP_LINES = 1_000
 
 
 def journal_verify(options: argparse.Namespace) -> int:
-    """Checks every frame and snapshot; damage before the end is a finding."""
+    """Checks every frame, snapshot, archived order and document; damage is a finding."""
     try:
         with Typed():
             report = json.loads(_engine.verify_journal(_data_of(options), _mirror_of(options)))
@@ -29,7 +29,8 @@ def journal_verify(options: argparse.Namespace) -> int:
         tell(error, options.lang, as_json=options.json)
         return REFUSED
     wrong = report["stale_frames"] or any(
-        found["problem"] for found in (*report["snapshots"], report["archive"])
+        found["problem"]
+        for found in (*report["snapshots"], report["archive"], report["documents"])
     )
     code = REFUSED if wrong else OK
     if options.json:
@@ -48,6 +49,11 @@ def journal_verify(options: argparse.Namespace) -> int:
     archive = report["archive"]
     if archive["problem"] or archive["orders"]:
         put(text("archive_bad" if archive["problem"] else "archive", options.lang, **archive))
+    documents = report["documents"]
+    if documents["problem"]:
+        put(text("documents_bad", options.lang, **documents))
+    elif documents["mendable"]:
+        put(text("documents_mendable", options.lang, **documents))
     return code
 
 

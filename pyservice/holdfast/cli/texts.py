@@ -391,6 +391,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "archive  orders {orders}  files {files}  bytes {bytes}",
     ),
     "archive_bad": ("归档不可用：{problem}", "the archive cannot be used: {problem}"),
+    "documents_bad": ("封存资料有损坏：{problem}", "sealed documents: {problem}"),
+    "documents_mendable": (
+        "{documents} 份封存资料中有 {mendable} 份只有一个副本完好，下次巡检会修复",
+        "{mendable} of {documents} sealed documents are whole in one copy only; the next scrub "
+        "mends them",
+    ),
     "snapshot_bad": ("快照 {seq} 不可用：{problem}", "snapshot {seq} cannot be used: {problem}"),
     "snapshot_none": ("日志为空，无需快照", "the journal is empty; there is nothing to take"),
     "compacted": (

@@ -137,6 +137,9 @@ impl<'a> Choices<'a> {
 struct Answered {
     fingerprint: u64,
     seq: u64,
+    at: Millis,
+    refused: bool,
+    about_an_order: bool,
 }
 
 /// Everything that the model knows.
@@ -235,6 +238,9 @@ impl Model {
                     let answered = Answered {
                         fingerprint,
                         seq: self.seq,
+                        at: now,
+                        refused: refused_until.is_some(),
+                        about_an_order: request.ask.is_about_an_order(),
                     };
                     self.answered.insert(key, answered);
                     self.refusals
@@ -360,6 +366,7 @@ impl Model {
             "orders left at {}, it is {now}",
             record.at
         );
+        self.forget_requests(left.forgotten_upto.unwrap_or(0), self.deadline_now(now))?;
         self.seq += 1;
         self.last_at = now;
         for of in &left.merchants {
@@ -369,6 +376,25 @@ impl Model {
             }
         }
         self.forget_refusals(now);
+        Ok(())
+    }
+
+    /// Forgets what was asked about orders up to a record, if all of it is old enough.
+    fn forget_requests(&mut self, upto: u64, deadline_now: Millis) -> Result<(), Wrong> {
+        let opened = self.shops.iter().filter(|shop| shop.merchant.is_some());
+        let days = opened.map(|shop| shop.rules.request_memory_days).max();
+        let memory = days.unwrap_or(0) * 86_400_000;
+        let goes = |known: &&Answered| known.seq <= upto && known.about_an_order;
+        for answered in self.answered.values().filter(goes) {
+            must!(
+                !answered.refused && (answered.at + memory <= deadline_now),
+                "the request of record {} is forgotten {} ms early",
+                answered.seq,
+                answered.at + memory - deadline_now
+            );
+        }
+        self.answered
+            .retain(|_, answered| answered.seq > upto || !answered.about_an_order);
         Ok(())
     }
 

@@ -111,7 +111,10 @@ impl State {
     /// The last record of which requests may be forgotten at `now`: requests of all
     /// merchants stand together, and the longest memory holds for all.
     fn forgettable(&self, now: Millis) -> u64 {
-        let memories = self.merchants.iter().map(|m| m.policy().request_memory_ms());
+        let memories = self
+            .merchants
+            .iter()
+            .map(|m| m.policy().request_memory_ms());
         let memory = match planted!(ForgetRequestsEarly) {
             true => 0,
             false => memories.max().unwrap_or(Millis::MAX / 2),

@@ -43,8 +43,8 @@ pub use audit::Finding;
 pub use image::{Image, ImageDigest, ImageError, Part};
 pub use ledger::Ledger;
 pub use merchant::{Merchant, Totals};
-pub use ticking::Advance;
 use requests::{Answered, Requests};
+pub use ticking::Advance;
 use tx::Tx;
 
 /// A credential as the state knows it: never the secret, only its hash.

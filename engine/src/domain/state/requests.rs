@@ -85,7 +85,7 @@ impl Requests {
 
     /// Remembers the request of a record for ever.
     pub fn keep(&mut self, seq: u64) {
-        if self.floor.sorts {
+        if self.floor.sorts && !planted!(ForgetStockRequests) {
             self.floor.kept.push(seq);
         }
     }
@@ -133,10 +133,16 @@ impl Requests {
             ..
         } = &mut self.floor;
         *forgotten_upto = upto.max(*forgotten_upto);
-        while marks.front().is_some_and(|(_, seq)| *seq <= *forgotten_upto) {
+        while marks
+            .front()
+            .is_some_and(|(_, seq)| *seq <= *forgotten_upto)
+        {
             marks.pop_front();
         }
-        if marks.back().is_none_or(|(last, _)| *last + MARK_EVERY <= at) {
+        if marks
+            .back()
+            .is_none_or(|(last, _)| *last + MARK_EVERY <= at)
+        {
             marks.push_back((at, seq));
         }
         self.sweep(places);
