@@ -401,6 +401,7 @@ fn leave(house: &mut House, orders: &[Archived]) {
 #[test]
 fn what_is_over_may_leave_and_what_is_not_may_not() {
     let mut house = House::stocked(&[("cup", 100)]);
+    archive_after(&mut house, 0);
     house.place("unpaid", &[("cup", 1)]).expect("placed");
     house.paid("picking", &[("cup", 1)]);
     house.walk("picking/1", Node::Picking);

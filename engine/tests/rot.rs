@@ -1,5 +1,6 @@
 //! Bytes that rot below archived orders are found: in their runs and in their documents.
 
+mod house;
 mod shop;
 
 use std::fs;
