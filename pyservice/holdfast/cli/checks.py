@@ -29,8 +29,7 @@ def journal_verify(options: argparse.Namespace) -> int:
         tell(error, options.lang, as_json=options.json)
         return REFUSED
     wrong = report["stale_frames"] or any(
-        found["problem"]
-        for found in (*report["snapshots"], report["archive"], report["documents"])
+        found["problem"] for found in (*report["snapshots"], report["archive"], report["documents"])
     )
     code = REFUSED if wrong else OK
     if options.json:
