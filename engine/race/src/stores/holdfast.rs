@@ -131,11 +131,13 @@ fn sku_name(sku: u16) -> String {
 /// Receives the stock of W and publishes how long a hold lives.
 async fn prepare(door: &mut impl Door, hold: Duration) -> Result<(), Failure> {
     let seconds = hold.as_secs();
+    // The cap may not be shorter than a payment; an hour is the engine's own.
+    let paying = 2 * seconds;
+    let cap = paying.max(3_600);
     let policy = pb::PublishPolicyRequest {
         request_id: "race-policy".into(),
         policy_json: format!(
-            r#"{{"hold_seconds":{seconds},"paying_seconds":{}}}"#,
-            2 * seconds
+            r#"{{"hold_seconds":{seconds},"paying_seconds":{paying},"paying_cap_seconds":{cap}}}"#
         ),
     };
     expect(door, PUBLISH_POLICY, &policy).await?;
