@@ -16,7 +16,6 @@ from prometheus_client.registry import Collector
 from holdfast import _engine
 from holdfast.server.settings import SettingsError
 
-
 # What only ever grows while the process lives; everything else goes up and down.
 COUNTERS = frozenset(
     {
