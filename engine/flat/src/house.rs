@@ -5,7 +5,6 @@
 
 use holdfast_engine::backward::Put;
 use holdfast_engine::domain::command::Principal;
-use holdfast_engine::domain::event::Record;
 use holdfast_engine::domain::inventory::board::Board;
 use holdfast_engine::domain::orders::archived::Archived;
 use holdfast_engine::domain::orders::lifecycle::Role;
