@@ -81,9 +81,8 @@ impl<S: Store> Paced<S> {
     }
 }
 
-/// Closing is told as releasing; half of it is a cancel, alike at both rates.
 fn waits(run: &Open) -> Waits {
-    [Verb::Place, Verb::Pay, Verb::Close].map(|verb| {
+    [Verb::Place, Verb::Pay, Verb::Release].map(|verb| {
         let mut waits: Vec<f64> = run.waits[verb as usize]
             .iter()
             .map(|wait| *wait as f64 / 1e9)

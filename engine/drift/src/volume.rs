@@ -4,7 +4,7 @@
 //! fresh one as the control. Each request goes to all three, one right after the other in an order
 //! drawn by chance, so that what the machine does meanwhile hits them alike.
 //!
-//! Each probe is closed again, released or paid and cancelled, so that as many orders are open
+//! Each probe is closed again, released or paid, and cancelled, so that as many orders are open
 //! afterwards. What remains of it is a closed order and what it takes to recognise its requests,
 //! on all sides alike; both fresh systems are replaced in every round, and the full one before
 //! what remains is a tenth of its orders.
@@ -42,7 +42,8 @@ const SETTLE_LOOK: Duration = Duration::from_millis(400);
 const SETTLED: Duration = Duration::from_millis(20);
 const SETTLE_LIMIT: Duration = Duration::from_secs(180);
 
-/// What is timed. A cancel, which ends every second probe, is not.
+/// What is timed. A cancel, which ends every probe, is not: an order without
+/// a hold is still open, since its buyer may come back.
 pub const OPERATIONS: [&str; 3] = ["place", "pay", "release"];
 /// Quantiles that are told, and how each is judged.
 pub const QUANTILES: [(f64, Rule); 4] = [
@@ -358,7 +359,11 @@ async fn ask_in_turn<L: Lane>(
 fn steps(fate: Fate) -> &'static [(Verb, Answer, Option<usize>)] {
     const PLACE: (Verb, Answer, Option<usize>) = (Verb::Place, Answer::Held, Some(0));
     match fate {
-        Fate::Released => &[PLACE, (Verb::Close, Answer::Closed, Some(2))],
+        Fate::Released => &[
+            PLACE,
+            (Verb::Release, Answer::Closed, Some(2)),
+            (Verb::Close, Answer::Closed, None),
+        ],
         _ => &[
             PLACE,
             (Verb::Pay, Answer::Sold, Some(1)),

@@ -13,12 +13,14 @@ pub enum Verb {
     Place,
     StartPayment,
     Pay,
-    /// Ends an order for good: what it holds or has sold is free again.
+    /// Ends an order's hold: its units are free again.
+    Release,
+    /// Ends an order for good: what it still holds or has sold is free again.
     Close,
 }
 
 /// Of them there are so many.
-pub const VERBS: usize = 4;
+pub const VERBS: usize = 5;
 
 /// One request. Its id is that of every repeat.
 #[derive(Debug, Clone, Copy)]
@@ -100,5 +102,5 @@ pub trait Store {
 
 /// The id of a request: the same for every repeat.
 pub fn request_id(request: &Request) -> u64 {
-    request.order.number << 2 | request.verb as u64
+    request.order.number << 3 | request.verb as u64
 }

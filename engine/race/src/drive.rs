@@ -98,7 +98,9 @@ fn follow(request: &Request, answer: Answer, following: &mut VecDeque<Request>) 
     }
     let verb = match (answer, request.order.fate) {
         (Answer::Held, Fate::Paid | Fate::Cancelled) | (Answer::Paying, _) => Verb::Pay,
-        (Answer::Held, Fate::Released) | (Answer::Sold, Fate::Cancelled) => Verb::Close,
+        (Answer::Held, Fate::Released) => Verb::Release,
+        (Answer::Closed, _) if request.verb == Verb::Release => Verb::Close,
+        (Answer::Sold, Fate::Cancelled) => Verb::Close,
         (Answer::Held, Fate::PayingThenPaid) => Verb::StartPayment,
         (Answer::Held, Fate::Expires)
         | (Answer::Sold | Answer::Short | Answer::Lapsed | Answer::Closed, _) => return,

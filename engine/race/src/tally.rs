@@ -46,6 +46,7 @@ impl Tally {
                 self.sold += 1;
                 self.move_units(request, 1);
             }
+            (Verb::Release, Answer::Closed) => {}
             (Verb::Close, Answer::Closed) => {
                 self.closed += 1;
                 if request.order.fate == Fate::Cancelled {

@@ -72,7 +72,7 @@ pub enum Profile {
     Rush,
     /// The orders of W that stay: nine of ten are paid, the tenth keeps its hold.
     Stay,
-    /// The orders of W, each of which is closed again: one released, the next paid and cancelled.
+    /// The orders of W, each of which is closed again: one released, the next paid, and cancelled.
     Probe,
 }
 

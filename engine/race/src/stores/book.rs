@@ -91,7 +91,7 @@ impl Holds {
             Verb::Place => self.place(&request.order, now),
             Verb::StartPayment => self.pay(request.order.number, State::Paying, now),
             Verb::Pay => self.pay(request.order.number, State::Sold, now),
-            Verb::Close => self.close(request.order.number),
+            Verb::Release | Verb::Close => self.close(request.order.number),
         }
     }
 

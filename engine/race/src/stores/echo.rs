@@ -58,7 +58,7 @@ impl Lane for EchoLane {
                 Verb::Place => Answer::Held,
                 Verb::StartPayment => Answer::Paying,
                 Verb::Pay => Answer::Sold,
-                Verb::Close => Answer::Closed,
+                Verb::Release | Verb::Close => Answer::Closed,
             });
         }
         Ok(answers)

@@ -212,11 +212,6 @@ fn confirming(request: &Request) -> pb::ConfirmPaymentRequest {
     }
 }
 
-/// Whether an order that is closed was paid before.
-fn is_paid(request: &Request) -> bool {
-    request.order.fate == Fate::Cancelled
-}
-
 fn releasing(request: &Request) -> pb::ReleaseHoldRequest {
     pb::ReleaseHoldRequest {
         request_id: format!("{:016x}", request_id(request)),
@@ -240,8 +235,8 @@ pub fn encoded(request: &Request) -> (&'static str, Vec<u8>) {
         Verb::Place => (PLACE, placing(request).encode_to_vec()),
         Verb::StartPayment => (START_PAYMENT, starting(request).encode_to_vec()),
         Verb::Pay => (CONFIRM, confirming(request).encode_to_vec()),
-        Verb::Close if is_paid(request) => (CANCEL, cancelling(request).encode_to_vec()),
-        Verb::Close => (RELEASE, releasing(request).encode_to_vec()),
+        Verb::Release => (RELEASE, releasing(request).encode_to_vec()),
+        Verb::Close => (CANCEL, cancelling(request).encode_to_vec()),
     }
 }
 
@@ -251,10 +246,8 @@ fn encoded_batch(requests: &[Request]) -> Vec<u8> {
             Verb::Place => pb::command::Command::PlaceOrder(placing(request)),
             Verb::StartPayment => pb::command::Command::StartPayment(starting(request)),
             Verb::Pay => pb::command::Command::ConfirmPayment(confirming(request)),
-            Verb::Close if is_paid(request) => {
-                pb::command::Command::CancelOrder(cancelling(request))
-            }
-            Verb::Close => pb::command::Command::ReleaseHold(releasing(request)),
+            Verb::Release => pb::command::Command::ReleaseHold(releasing(request)),
+            Verb::Close => pb::command::Command::CancelOrder(cancelling(request)),
         })
     });
     pb::BatchSubmitRequest {
@@ -289,7 +282,7 @@ fn accepted(verb: Verb, confirmed: Option<&Confirmed>) -> Result<Answer, Failure
     match (verb, confirmed) {
         (Verb::Place, _) => Ok(Answer::Held),
         (Verb::StartPayment, _) => Ok(Answer::Paying),
-        (Verb::Close, _) => Ok(Answer::Closed),
+        (Verb::Release | Verb::Close, _) => Ok(Answer::Closed),
         (Verb::Pay, None) => Err("a confirmation without a result".into()),
         (Verb::Pay, Some(confirmed)) => match confirmed.result() {
             pb::PaymentResult::Confirmed | pb::PaymentResult::LateReacquired => Ok(Answer::Sold),
@@ -320,7 +313,7 @@ impl<D: Door> HoldfastLane<D> {
         }
         let confirmed = match request.verb {
             Verb::Pay => Some(Confirmed::decode(told.payload)?),
-            Verb::Place | Verb::StartPayment | Verb::Close => None,
+            Verb::Place | Verb::StartPayment | Verb::Release | Verb::Close => None,
         };
         accepted(request.verb, confirmed.as_ref())
     }

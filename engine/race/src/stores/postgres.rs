@@ -168,7 +168,7 @@ impl PostgresLane {
             }
             Verb::StartPayment => pay(b'P').await?,
             Verb::Pay => pay(b'S').await?,
-            Verb::Close => self.client.query_one(&self.close, &[&number]).await?,
+            Verb::Release | Verb::Close => self.client.query_one(&self.close, &[&number]).await?,
         };
         told(row.try_get(0)?)
     }

@@ -145,7 +145,7 @@ impl RedisLane {
             Verb::Place => (&self.hashes.place, None),
             Verb::StartPayment => (&self.hashes.pay, Some("P")),
             Verb::Pay => (&self.hashes.pay, Some("S")),
-            Verb::Close => (&self.hashes.close, None),
+            Verb::Release | Verb::Close => (&self.hashes.close, None),
         };
         command.arg(script).arg(0).arg(request.order.number);
         command.arg(state).arg(&self.hold_ms);

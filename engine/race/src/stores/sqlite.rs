@@ -213,7 +213,7 @@ impl Lane for SqliteLane {
                 Verb::Place => place(&transaction, request, deadline)?,
                 Verb::StartPayment => pay(&transaction, request, "paying", now, deadline)?,
                 Verb::Pay => pay(&transaction, request, "sold", now, deadline)?,
-                Verb::Close => close(&transaction, request.order.number)?,
+                Verb::Release | Verb::Close => close(&transaction, request.order.number)?,
             });
         }
         transaction.commit()?;
