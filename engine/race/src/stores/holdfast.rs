@@ -16,7 +16,7 @@ use crate::contender::{
     Answer, Books, Drive, Failure, Lane, Request, Stock, Store, Verb, request_id,
 };
 use crate::process::Process;
-use crate::workload::{self, Fate};
+use crate::workload;
 
 const PLACE: &str = "/holdfast.v1.OrderService/PlaceOrder";
 const START_PAYMENT: &str = "/holdfast.v1.OrderService/StartPayment";
