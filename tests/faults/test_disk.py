@@ -245,5 +245,5 @@ def mended(server: Server, what: str) -> float:
     url = f"http://{server.told['metrics_address']}/metrics"
     with urllib.request.urlopen(url, timeout=10) as page:
         lines = page.read().decode().splitlines()
-    (line,) = [line for line in lines if line.startswith(f"holdfast_mended_{what} ")]
+    (line,) = [line for line in lines if line.startswith(f"holdfast_mended_{what}_total ")]
     return float(line.split()[1])
