@@ -269,7 +269,7 @@ trait Ask: Message + Put + Sized {
 fn command<M: Ask>(mut request: M, caller: Caller<'_>) -> Result<Decoded, Refusal> {
     let request_id = request.take_request_id();
     fields::request_id(&request_id)?;
-    let fingerprint = fingerprint(&request.to_bytes());
+    let fingerprint = request.with_bytes(fingerprint);
     let principal = principal(request.on_behalf(), caller.principal)?;
     let document = request.take_document();
     if document.len() > MAX_DOCUMENT {

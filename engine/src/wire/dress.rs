@@ -4,6 +4,7 @@ use super::fields::{timestamp, timestamp_or_none};
 use super::pb;
 use crate::domain::orders::lifecycle::{Node, Role};
 use crate::domain::orders::parcel::{Colour, colour};
+use crate::domain::orders::part_id;
 use crate::domain::outcome::{OrderView, ParcelView, StockView};
 use crate::domain::state::Merchant;
 use crate::domain::time::Millis;
@@ -51,7 +52,7 @@ impl Dress<'_> {
             hold_id: if view.hold_generation == 0 {
                 String::new()
             } else {
-                numbered(&view.number, '#', view.hold_generation)
+                part_id(&view.number, '#', view.hold_generation as usize)
             },
             hold_state: view.hold_state as i32,
             hold_expires_at: timestamp_or_none(view.hold_expires_at),
@@ -71,7 +72,7 @@ impl Dress<'_> {
             Colour::Green
         };
         pb::ParcelState {
-            parcel_id: numbered(order_number, '/', view.index),
+            parcel_id: part_id(order_number, '/', view.index as usize),
             warehouse: self.merchant.names.text(view.warehouse).to_owned(),
             node: view.node as i32,
             version: view.version,
@@ -154,19 +155,6 @@ impl Dress<'_> {
             Locale::En => en,
         }
     }
-}
-
-/// `A1/1`: what its owner has numbered. The first few need none of the machinery that
-/// formats numbers, which costs as much as all the rest of a reply.
-fn numbered(owner: &str, mark: char, number: u32) -> String {
-    let mut name = String::with_capacity(owner.len() + 4);
-    name.push_str(owner);
-    name.push(mark);
-    match char::from_digit(number, 10) {
-        Some(digit) => name.push(digit),
-        None => name.push_str(&number.to_string()),
-    }
-    name
 }
 
 /// Flags as the wire lists them.

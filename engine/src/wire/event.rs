@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::pb;
 use crate::domain::event::{Entry, Event, Movement, Record};
-use crate::domain::orders::OrderId;
+use crate::domain::orders::{OrderId, part_id};
 use crate::domain::state::Merchant;
 use crate::domain::words::{HoldState, SourceChannel, Urgency};
 
@@ -129,7 +129,7 @@ fn public_event(
         at: Some(timestamp(record.at)),
         r#type: event.kind().to_owned(),
         parcel_id: said.parcel.map_or_else(String::new, |parcel| {
-            format!("{order_number}/{}", parcel + 1)
+            part_id(&order_number, '/', parcel as usize + 1)
         }),
         order_number,
         node: said.node as i32,

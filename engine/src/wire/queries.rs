@@ -1,12 +1,11 @@
 //! Reads: exact at the instant they are asked, from indexes and not from scans.
 
-use crate::backward::Put;
-
 use super::decode::Query;
 use super::dress::{Dress, flags};
 use super::fields::{timestamp, timestamp_or_none};
 use super::pb;
 use super::reply::durability;
+use crate::backward::Put;
 use crate::domain::inventory::PoolId;
 use crate::domain::orders::agenda::Task;
 use crate::domain::orders::due::{Due, DueKind};

@@ -3,14 +3,14 @@
 //! The same outcome under the same receipt gives the same bytes, now and on
 //! every repeat.
 
-use crate::backward::Put;
-
 use super::decode::Decoded;
 use super::dress::Dress;
 use super::fields::timestamp;
 use super::{pb, status};
+use crate::backward::Put;
 use crate::domain::command::Command;
 use crate::domain::orders::lifecycle::Node;
+use crate::domain::orders::part_id;
 use crate::domain::outcome::{CancelView, Done};
 use crate::domain::refusal::Refusal;
 use crate::domain::state::Merchant;
@@ -140,7 +140,7 @@ fn cancel(number: &str, view: &CancelView, locale: Locale) -> pb::ParcelCancel {
         Locale::En => en,
     };
     pb::ParcelCancel {
-        parcel_id: format!("{number}/{}", view.parcel),
+        parcel_id: part_id(number, '/', view.parcel as usize),
         result: view.result as i32,
         instruction: instruction.into(),
     }

@@ -18,10 +18,15 @@ pub type OrderId = u32;
 /// that was looked up for it.
 #[must_use]
 pub fn part_id(number: &str, mark: char, place: usize) -> String {
-    let place = place.to_string();
-    let mut id = String::with_capacity(number.len() + mark.len_utf8() + place.len());
+    let mut id = String::with_capacity(number.len() + 4);
     id.push_str(number);
     id.push(mark);
-    id.push_str(&place);
+    match u32::try_from(place)
+        .ok()
+        .and_then(|place| char::from_digit(place, 10))
+    {
+        Some(digit) => id.push(digit),
+        None => id.push_str(&place.to_string()),
+    }
     id
 }

@@ -13,8 +13,8 @@ use crate::domain::event::{
 use crate::domain::inventory::PoolId;
 use crate::domain::inventory::sourcing::{Demand, Offer, Offers, Take, choose};
 use crate::domain::names::NameId;
-use crate::domain::orders::OrderId;
 use crate::domain::orders::lifecycle::Role;
+use crate::domain::orders::{OrderId, part_id};
 use crate::domain::outcome::Done;
 use crate::domain::refusal::{Refusal, RefusalCode};
 use crate::domain::time::{MINUTE, Millis, rfc3339};
@@ -114,7 +114,7 @@ impl Tx<'_> {
             if !place.supersede {
                 return Err(Refusal::new(RefusalCode::AlreadyHeld)
                     .fact("order_number", &number)
-                    .fact("hold_id", format!("{number}#{}", hold + 1))
+                    .fact("hold_id", part_id(&number, '#', hold + 1))
                     .fact("held_until", rfc3339(live.expires_at)));
             }
             return self.supersede(id, hold, &demands, place, lines_hash);
