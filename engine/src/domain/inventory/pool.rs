@@ -101,6 +101,9 @@ pub struct Pool {
     /// although their release is not written yet (H8).
     lapsed: i64,
     lapsed_upto: Millis,
+    /// No deadline lies between `lapsed_upto` and this instant, so that nothing is searched
+    /// before it.
+    quiet_until: Millis,
 }
 
 impl Pool {
@@ -119,6 +122,7 @@ impl Pool {
             deadlines: RadixMap::new(),
             lapsed: 0,
             lapsed_upto: Millis::MIN,
+            quiet_until: Millis::MAX,
         }
     }
 
@@ -126,22 +130,30 @@ impl Pool {
     #[must_use]
     pub fn due(&self, now: Millis) -> i64 {
         let upto = last_of(now);
-        let is_due = |(key, _): &(u128, i64)| *key <= upto;
-        if now <= self.lapsed_upto {
-            let due = self.deadlines.iter().take_while(is_due);
-            return due.map(|(_, units)| units).sum();
+        let sum = |deadlines: &mut dyn Iterator<Item = (u128, i64)>| {
+            let due = deadlines.take_while(|(key, _)| *key <= upto);
+            due.map(|(_, units)| units).sum::<i64>()
+        };
+        if now < self.lapsed_upto {
+            sum(&mut self.deadlines.iter())
+        } else if now < self.quiet_until {
+            self.lapsed
+        } else {
+            self.lapsed + sum(&mut self.deadlines.after(last_of(self.lapsed_upto)))
         }
-        let later = self.deadlines.after(last_of(self.lapsed_upto));
-        let later = later.take_while(is_due).map(|(_, units)| units);
-        self.lapsed + later.sum::<i64>()
     }
 
     /// Remembers what lapsed until `now`, so that the next look is short.
     pub(crate) fn lapse(&mut self, now: Millis) {
-        if now > self.lapsed_upto {
-            self.lapsed = self.due(now);
-            self.lapsed_upto = now;
+        if now <= self.lapsed_upto {
+            return;
         }
+        if now >= self.quiet_until {
+            self.lapsed = self.due(now);
+            let next = self.deadlines.after(last_of(now)).next();
+            self.quiet_until = next.map_or(Millis::MAX, |(key, _)| deadline_of(key).0);
+        }
+        self.lapsed_upto = now;
     }
 
     /// Units that can be promised at `now`; not those that others wait for.
@@ -173,6 +185,8 @@ impl Pool {
             }
             if key.0 <= self.lapsed_upto {
                 self.lapsed += units;
+            } else {
+                self.quiet_until = self.quiet_until.min(key.0);
             }
         }
     }
@@ -253,5 +267,55 @@ impl Pool {
     pub fn sellable(&self, source_channel: u8, now: Millis) -> i64 {
         let buffer = self.buffers.get(&source_channel).copied().unwrap_or(0);
         (self.free(now) - buffer).max(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Change {
+        Schedule(Millis, i64),
+        /// One of those that are scheduled, by its place.
+        Unschedule(usize),
+        Lapse(Millis),
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            (0..50i64, 1..4i64).prop_map(|(at, units)| Change::Schedule(at, units)),
+            any::<usize>().prop_map(Change::Unschedule),
+            (0..50i64).prop_map(Change::Lapse),
+        ]
+    }
+
+    proptest! {
+        /// At any instant, before or behind what was remembered.
+        #[test]
+        fn what_is_due_is_the_sum_of_what_lapsed(changes in prop::collection::vec(change(), 0..80)) {
+            let mut pool = Pool::new(1, 2, Arc::default());
+            let mut scheduled: Vec<(DeadlineKey, i64)> = Vec::new();
+            for (order, change) in (0..).zip(changes) {
+                match change {
+                    Change::Schedule(at, units) => {
+                        pool.schedule((at, order, 0), units);
+                        scheduled.push(((at, order, 0), units));
+                    }
+                    Change::Unschedule(place) if !scheduled.is_empty() => {
+                        let (key, units) = scheduled.swap_remove(place % scheduled.len());
+                        pool.unschedule(key, units);
+                    }
+                    Change::Unschedule(_) => {}
+                    Change::Lapse(now) => pool.lapse(now),
+                }
+                for now in 0..50 {
+                    let due = scheduled.iter().filter(|(key, _)| key.0 <= now);
+                    prop_assert_eq!(pool.due(now), due.map(|(_, units)| units).sum::<i64>());
+                }
+            }
+        }
     }
 }
