@@ -123,9 +123,9 @@ mod tests {
 
     #[test]
     fn a_stated_growth_is_allowed_for_each_tenfold_and_no_more() {
-        let allowed = growth("start_payment", &[(10_000, 1_039.0), (100_000, 1_059.0)]);
+        let allowed = growth("start_payment", &[(10_000, 1_029.0), (100_000, 1_039.0)]);
         assert_eq!(allowed.findings(), Vec::<String>::new());
-        let beyond = growth("start_payment", &[(10_000, 1_041.0), (100_000, 1_061.0)]);
+        let beyond = growth("start_payment", &[(10_000, 1_031.0), (100_000, 1_041.0)]);
         assert_eq!(beyond.findings().len(), 2);
     }
 }
