@@ -22,7 +22,7 @@ use prost::Message;
 use crate::orders::{self, Fate};
 
 /// 2026-11-11 00:00 in Shanghai.
-pub const START: Millis = 1_794_326_400_000;
+const START: Millis = 1_794_326_400_000;
 /// The house is filled within this time, so that no hold has ended by then.
 const FILLED_IN: Millis = 10 * MINUTE;
 /// Past the deadline of every hold.
@@ -38,7 +38,7 @@ pub struct House {
 
 impl House {
     /// Stock, and nothing ordered.
-    pub fn stocked() -> Self {
+    fn stocked() -> Self {
         let mut house = Self {
             state: State::new(Board::default()),
             now: START,
@@ -70,7 +70,7 @@ impl House {
         house
     }
 
-    pub fn start_payment(&mut self, number: u64) {
+    fn start_payment(&mut self, number: u64) {
         self.ask("OrderService/StartPayment", &orders::start_payment(number));
     }
 
@@ -169,14 +169,4 @@ impl House {
 /// The name of a method of the contract, from its service and name.
 pub fn path(method: &str) -> String {
     format!("/holdfast.v1.{method}")
-}
-
-/// Commands as one call.
-pub fn batch(commands: impl IntoIterator<Item = pb::command::Command>) -> pb::BatchSubmitRequest {
-    let commands = commands.into_iter().map(|command| pb::Command {
-        command: Some(command),
-    });
-    pb::BatchSubmitRequest {
-        commands: commands.collect(),
-    }
 }

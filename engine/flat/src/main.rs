@@ -2,8 +2,7 @@
 //!
 //! Instructions are counted, not timed, so that a shared machine can judge them: `counted` is the
 //! process that does the operations, `callgrind` counts it, `growth` says what is not flat,
-//! `baseline` what costs more than was agreed. `latency` times pairs of engines beside that, on
-//! request: it judges nothing.
+//! `baseline` what costs more than was agreed. What an operation takes is `./dev drift`'s to judge.
 #![allow(
     clippy::cast_precision_loss, // counts far below 2^52
     clippy::cast_possible_truncation
@@ -14,7 +13,6 @@ mod callgrind;
 mod counted;
 mod growth;
 mod house;
-mod latency;
 mod orders;
 
 use std::path::{Path, PathBuf};
@@ -24,15 +22,13 @@ use std::time::Instant;
 use baseline::Baseline;
 use growth::Growth;
 use holdfast_figures::thousands;
-use latency::Drift;
 
 /// What went wrong, in words.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "\
 usage: flat [--long] [--update] [--write-docs FILE] [--scratch DIR]
-  --long            count among a million orders too, and time pairs of engines with up to ten
-                    million (an hour; 12 GiB of memory and 10 of disk)
+  --long            count among a million orders too (minutes)
   --update          agree to the counts of today: rewrites the baseline
   --write-docs FILE rewrite the part of a Markdown file between the marks of flat
   --scratch DIR     where engines keep their files";
@@ -40,7 +36,6 @@ usage: flat [--long] [--update] [--write-docs FILE] [--scratch DIR]
 /// Open orders among which instructions are counted.
 const COUNTED: [u64; 3] = [1_000, 10_000, 100_000];
 const COUNTED_LONG: u64 = 1_000_000;
-const TIMED: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 const BASELINE: &str = "engine/flat/instructions.txt";
 
 /// That of the extension module.
@@ -132,11 +127,7 @@ fn run(options: &Options, scratch: &Path) -> Result<bool, Failure> {
     }
     let mut findings = growth.findings();
     findings.extend(Baseline::read(baseline)?.findings(fewest));
-    let mut text = growth.table();
-    if options.long {
-        let timed = TIMED.iter().map(|orders| Drift::among(*orders, scratch));
-        text += &latency::table(timed.collect::<Result<_, _>>()?);
-    }
+    let text = growth.table();
     println!("{text}");
     for finding in &findings {
         eprintln!("flat: {finding}");

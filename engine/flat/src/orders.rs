@@ -5,7 +5,6 @@
 //! eight are paid, one is held and one is in payment, so that all of them stay open.
 
 use holdfast_engine::wire::pb;
-use holdfast_engine::wire::pb::command::Command;
 
 /// The SKU that every fourth order wants is the first of these.
 const SKUS: u64 = 1_000;
@@ -143,16 +142,6 @@ pub fn advance_parcel(number: u64) -> pb::AdvanceParcelRequest {
         role: pb::Role::Reviewer.into(),
         ..pb::AdvanceParcelRequest::default()
     }
-}
-
-/// The commands of an order that fills the house.
-pub fn filling(number: u64) -> impl Iterator<Item = Command> {
-    let then = match Fate::of(number) {
-        Fate::Held => None,
-        Fate::Paying => Some(Command::StartPayment(start_payment(number))),
-        Fate::Paid => Some(Command::ConfirmPayment(confirm_payment(number))),
-    };
-    [Command::PlaceOrder(place(number))].into_iter().chain(then)
 }
 
 pub fn get_order(number: u64) -> pb::GetOrderRequest {
