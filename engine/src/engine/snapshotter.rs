@@ -13,6 +13,7 @@ use super::beside::Beside;
 use super::stores::{is_promised, replay};
 use super::{OpenError, Shared};
 use crate::domain::event::Record;
+use crate::domain::state::State;
 use crate::domain::time::{DAY, Millis};
 use crate::journal::{JournalError, Reader, Space};
 use crate::snapshots::{Head, SnapshotError};
@@ -29,8 +30,29 @@ pub(super) struct SnapshotCounts {
     pub failures: AtomicU64,
     /// The last record of the newest one.
     pub last_seq: AtomicU64,
+    /// Requests that the state held when the newest one was taken, or at the start.
+    held: AtomicU64,
     /// One at a time.
     turn: Mutex<()>,
+}
+
+impl SnapshotCounts {
+    pub(super) fn of(state: &State) -> Self {
+        let counts = Self::default();
+        counts.holds(state);
+        counts
+    }
+
+    fn holds(&self, state: &State) {
+        let held = state.requests_in_memory() as u64;
+        self.held.store(held, Ordering::Relaxed);
+    }
+}
+
+/// Whether `since` records are enough for another snapshot. It costs what the state holds, so
+/// that a large one waits for more: else the share of each record in it would grow with them.
+fn is_enough(since: u64, every: u64, held: u64) -> bool {
+    since >= every.max(held / 2)
 }
 
 /// Starts the snapshotter.
@@ -48,7 +70,8 @@ fn look(shared: &Weak<Shared>) -> Duration {
     let last = counts.last_seq.load(Ordering::Relaxed);
     let since = shared.writer.durable_seq() - last.max(shared.recovered.snapshot_seq);
     let is_short = shared.writer.space().and_then(Space::short).is_some();
-    if since < shared.settings.snapshot_every || is_short {
+    let (every, held) = (shared.settings.snapshot_every, &counts.held);
+    if !is_enough(since, every, held.load(Ordering::Relaxed)) || is_short {
         return LOOK_EVERY;
     }
     match take(&shared) {
@@ -95,6 +118,7 @@ pub(super) fn take(shared: &Shared) -> Result<Option<Head>, OpenError> {
                 return Err(SnapshotError::Stopped.into());
             }
             let head = snapshots.write(&state, reader.anchor(upto)?, promised)?;
+            counts.holds(&state);
             counts.last_seq.store(head.seq, Ordering::Relaxed);
             counts.taken.fetch_add(1, Ordering::Release);
             head
@@ -139,4 +163,28 @@ pub(super) fn first_since(
         }
     }
     Ok(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of ever more records, each of which is held: a snapshot of all that is held costs as
+    /// much as all of it, and together they cost no more than a few times all records.
+    #[test]
+    fn what_snapshots_cost_grows_as_records_do() {
+        let every = 1_000;
+        for records in [100_000_u64, 1_000_000, 10_000_000] {
+            let (mut last, mut cost, mut longest) = (0, 0, 0);
+            for now in (0..=records).step_by(100) {
+                if is_enough(now - last, every, last) {
+                    longest = longest.max(now - last);
+                    (last, cost) = (now, cost + now);
+                }
+            }
+            assert!(cost <= 4 * records, "{cost} for {records} records");
+            assert!(longest <= records / 2, "{longest} of {records} to replay");
+        }
+        assert!(!is_enough(999, 1_000, 0) && is_enough(1_000, 1_000, 2_000));
+    }
 }

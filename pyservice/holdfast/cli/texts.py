@@ -219,8 +219,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "free MiB on the disk below which no new orders are taken",
     ),
     "set.snapshot_every": (
-        "每多少条记录做一次快照，0 为不做",
-        "records after which a snapshot is taken; 0: never",
+        "两次快照之间至少多少条记录，0 为不做",
+        "records between two snapshots, at least; 0: never",
     ),
     "set.keep_days": (
         "日志保留每条记录的天数，0 为永久保留",
