@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::ahead::ahead;
 use crate::domain::inventory::board::Board;
-use crate::domain::state::{Image, ImageDigest, Part, State};
+use crate::domain::state::{Image, ImageDigest, ImageError, Part, State};
 use crate::journal::{Disk, DiskFile, Folder, JournalError, Reader, read_up_to};
 
 /// The format that this version writes, and the newest that it reads.
@@ -346,33 +346,10 @@ impl Snapshots {
     }
 
     fn load(&self, file: &dyn DiskFile, head: &Head) -> Result<State, SnapshotError> {
-        let name = Self::file_name(head.seq);
-        let damaged = |detail: String| SnapshotError::Damaged {
-            path: self.disk.path(&name),
-            detail,
-        };
+        let damaged = |detail: String| self.damaged(head.seq, detail);
         // A board of its own: one that fails half way leaves nothing behind.
         let mut image = Image::new(Board::default());
-        let read = |give: &mut dyn FnMut(_) -> Flow<()>| {
-            let mut parts = Parts::new(file, head);
-            let mut digest = ImageDigest::default();
-            let mut number = 0;
-            while let Some(part) = parts.next().map_err(self.io("read", &name))? {
-                if self.is_stopped() {
-                    return Err(SnapshotError::Stopped);
-                }
-                let part = part.map_err(&damaged)?;
-                digest.add(part);
-                number += 1;
-                if give(Part::decode(number, part)).is_break() {
-                    return Ok(());
-                }
-            }
-            if parts.end() != head.bytes || digest.finish() != head.state_hash {
-                return Err(damaged("the hash of its state is another one".into()));
-            }
-            Ok(())
-        };
+        let read = |give: &mut dyn FnMut(_) -> Flow<()>| self.read_parts(file, head, give);
         let _ = ahead(head.bytes > LARGE, read, |part| {
             let put = part.and_then(|part| image.put(part));
             put.map_err(|error| damaged(error.to_string()))?;
@@ -383,6 +360,54 @@ impl Snapshots {
             return Err(damaged(format!("its state is of record {}", state.seq())));
         }
         Ok(state)
+    }
+
+    /// Reads all parts, one after the other, and compares them with the head.
+    fn read_parts(
+        &self,
+        file: &dyn DiskFile,
+        head: &Head,
+        give: &mut dyn FnMut(Result<Part, ImageError>) -> Flow<()>,
+    ) -> Result<(), SnapshotError> {
+        let name = Self::file_name(head.seq);
+        let damaged = |detail: String| self.damaged(head.seq, detail);
+        let mut parts = Parts::new(file, head);
+        let mut digest = ImageDigest::default();
+        let mut number = 0;
+        while let Some(part) = parts.next().map_err(self.io("read", &name))? {
+            if self.is_stopped() {
+                return Err(SnapshotError::Stopped);
+            }
+            let part = part.map_err(damaged)?;
+            digest.add(part);
+            number += 1;
+            if give(Part::decode(number, part)).is_break() {
+                return Ok(());
+            }
+        }
+        if parts.end() != head.bytes || digest.finish() != head.state_hash {
+            return Err(damaged("the hash of its state is another one".into()));
+        }
+        Ok(())
+    }
+
+    /// Reads what was written back, part by part, without building another state of it: that
+    /// would take as much memory as the engine itself. The next snapshot does, on its way.
+    fn verify(&self, file: &dyn DiskFile, head: &Head) -> Result<(), SnapshotError> {
+        let mut wrong = None;
+        self.read_parts(file, head, &mut |part| match part {
+            Ok(_) => Flow::Continue(()),
+            Err(error) => {
+                wrong = Some(self.damaged(head.seq, error.to_string()));
+                Flow::Break(())
+            }
+        })?;
+        wrong.map_or(Ok(()), Err)
+    }
+
+    fn damaged(&self, seq: u64, detail: String) -> SnapshotError {
+        let path = self.disk.path(&Self::file_name(seq));
+        SnapshotError::Damaged { path, detail }
     }
 
     /// Writes a snapshot of `state` and removes all but the newest two. The file has
@@ -421,8 +446,8 @@ impl Snapshots {
             true => SnapshotError::Stopped,
             false => self.io("write", DRAFT)(error),
         })?;
-        // What cannot be loaded is no snapshot, however well it was written.
-        self.load(file.as_ref(), &head)?;
+        // What cannot be read is no snapshot, however well it was written.
+        self.verify(file.as_ref(), &head)?;
         let name = Self::file_name(head.seq);
         self.disk
             .rename(DRAFT, &name)
