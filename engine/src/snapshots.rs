@@ -394,15 +394,12 @@ impl Snapshots {
     /// Reads what was written back, part by part, without building another state of it: that
     /// would take as much memory as the engine itself. The next snapshot does, on its way.
     fn verify(&self, file: &dyn DiskFile, head: &Head) -> Result<(), SnapshotError> {
-        let mut wrong = None;
-        self.read_parts(file, head, &mut |part| match part {
-            Ok(_) => Flow::Continue(()),
-            Err(error) => {
-                wrong = Some(self.damaged(head.seq, error.to_string()));
-                Flow::Break(())
-            }
+        let read = |give: &mut dyn FnMut(_) -> Flow<()>| self.read_parts(file, head, give);
+        let _ = ahead(false, read, |part| match part {
+            Ok(_) => Ok(Flow::Continue(())),
+            Err(error) => Err(self.damaged(head.seq, error.to_string())),
         })?;
-        wrong.map_or(Ok(()), Err)
+        Ok(())
     }
 
     fn damaged(&self, seq: u64, detail: String) -> SnapshotError {

@@ -71,7 +71,7 @@ pub(super) struct Seen {
     deadlines_frozen: bool,
     orders_in_memory: usize,
     archived_orders: usize,
-    requests_in_memory: usize,
+    pub(super) requests_in_memory: usize,
 }
 
 impl Seen {

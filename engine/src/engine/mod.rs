@@ -215,7 +215,6 @@ impl Engine {
         let flush = Arc::clone(&vault);
         let spare = stores.journal.spare();
         let writer = Writer::start(stores.journal, Box::new(move || flush.sync()));
-        let snapshot_counts = SnapshotCounts::of(&state);
         let started = state.start(clock.now(), env!("CARGO_PKG_VERSION"));
         writer.append_message(&started);
         let shared = Arc::new(Shared {
@@ -230,7 +229,7 @@ impl Engine {
             durability,
             recovered,
             snapshots: stores.snapshots,
-            snapshot_counts,
+            snapshot_counts: SnapshotCounts::default(),
             archive,
             archive_counts: ArchiveCounts::default(),
             merchant_numbers: RwLock::default(),

@@ -87,8 +87,8 @@ pub struct Settings {
     pub low_water_bytes: u64,
     /// Bytes after which the journal begins another file.
     pub segment_bytes: u64,
-    /// Records after which a snapshot is taken beside the running engine; half as many as
-    /// requests that it holds, if that is more. 0: never.
+    /// Records after which a snapshot is taken beside the running engine; a third as many as
+    /// requests that it remembers, if that is more. 0: never.
     pub snapshot_every: u64,
     /// Days for which the journal keeps every record; older ones go once two
     /// snapshots hold them. 0: for ever. A journal in Redis is never trimmed.

@@ -13,7 +13,6 @@ use super::beside::Beside;
 use super::stores::{is_promised, replay};
 use super::{OpenError, Shared};
 use crate::domain::event::Record;
-use crate::domain::state::State;
 use crate::domain::time::{DAY, Millis};
 use crate::journal::{JournalError, Reader, Space};
 use crate::snapshots::{Head, SnapshotError};
@@ -30,29 +29,15 @@ pub(super) struct SnapshotCounts {
     pub failures: AtomicU64,
     /// The last record of the newest one.
     pub last_seq: AtomicU64,
-    /// Requests that the state held when the newest one was taken, or at the start.
-    held: AtomicU64,
     /// One at a time.
     turn: Mutex<()>,
 }
 
-impl SnapshotCounts {
-    pub(super) fn of(state: &State) -> Self {
-        let counts = Self::default();
-        counts.holds(state);
-        counts
-    }
-
-    fn holds(&self, state: &State) {
-        let held = state.requests_in_memory() as u64;
-        self.held.store(held, Ordering::Relaxed);
-    }
-}
-
-/// Whether `since` records are enough for another snapshot. It costs what the state holds, so
-/// that a large one waits for more: else the share of each record in it would grow with them.
-fn is_enough(since: u64, every: u64, held: u64) -> bool {
-    since >= every.max(held / 2)
+/// Whether `since` records are enough for another snapshot of a state that remembers `requests`.
+/// It costs what the state holds, so that a large one waits for more: else the share of each
+/// record in it would grow with them.
+fn is_enough(since: u64, every: u64, requests: u64) -> bool {
+    since >= every.max(requests / 3)
 }
 
 /// Starts the snapshotter.
@@ -70,8 +55,8 @@ fn look(shared: &Weak<Shared>) -> Duration {
     let last = counts.last_seq.load(Ordering::Relaxed);
     let since = shared.writer.durable_seq() - last.max(shared.recovered.snapshot_seq);
     let is_short = shared.writer.space().and_then(Space::short).is_some();
-    let (every, held) = (shared.settings.snapshot_every, &counts.held);
-    if !is_enough(since, every, held.load(Ordering::Relaxed)) || is_short {
+    let requests = shared.seen.lock().requests_in_memory as u64;
+    if !is_enough(since, shared.settings.snapshot_every, requests) || is_short {
         return LOOK_EVERY;
     }
     match take(&shared) {
@@ -118,7 +103,6 @@ pub(super) fn take(shared: &Shared) -> Result<Option<Head>, OpenError> {
                 return Err(SnapshotError::Stopped.into());
             }
             let head = snapshots.write(&state, reader.anchor(upto)?, promised)?;
-            counts.holds(&state);
             counts.last_seq.store(head.seq, Ordering::Relaxed);
             counts.taken.fetch_add(1, Ordering::Release);
             head
@@ -177,7 +161,7 @@ mod tests {
         for records in [100_000_u64, 1_000_000, 10_000_000] {
             let (mut last, mut cost, mut longest) = (0, 0, 0);
             for now in (0..=records).step_by(100) {
-                if is_enough(now - last, every, last) {
+                if is_enough(now - last, every, now) {
                     longest = longest.max(now - last);
                     (last, cost) = (now, cost + now);
                 }
